@@ -1,0 +1,41 @@
+"""The errors that CALI raises.
+
+::
+
+    CaliError
+    ├── ConfigurationError        a setting, Connection or stream name is wrong: fix it, a retry cannot help
+    ├── TransientError            a server was away or busy: the same call may go through later
+    │   └── StreamThrottledError  Kinesis' rate limit, after the retries of one call
+    ├── FencedError               another run advanced the checkpoint or took the work: walk away, nothing was committed
+    └── ConservationError         a batch's counts do not add up: the batch is not published, the task is retried
+
+Retry code looks at one thing only: ``error.permanent``.
+"""
+
+
+class CaliError(Exception):
+    """Something that CALI knows how to explain."""
+
+    permanent: bool = False
+
+
+class ConfigurationError(CaliError):
+    """A setting, a Connection or a name is wrong; the message says which and how to set it."""
+
+    permanent = True
+
+
+class TransientError(CaliError):
+    """A server that CALI needs did not answer or refused for now; the same call may go through later."""
+
+
+class StreamThrottledError(TransientError):
+    """Kinesis refused further reads of a shard for now."""
+
+
+class FencedError(CaliError):
+    """Another run holds or finished this work; nothing was committed by this one."""
+
+
+class ConservationError(CaliError):
+    """What went into a batch's stage is not what came out; the batch stays where it was."""
