@@ -1,0 +1,1 @@
+"""The stream of application logs: seven services of a shop, their failures and what is made of them."""
