@@ -5,7 +5,7 @@ Every query is one ``.sql`` file in ``queries/``; its parameters are named, in p
 
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 
 @cache
@@ -15,5 +15,4 @@ def query(name: str) -> LiteralString:
     Raises:
         FileNotFoundError: there is no query of that name.
     """
-    text = (files(__name__) / "queries" / f"{name}.sql").read_text(encoding="utf-8")
-    return cast("LiteralString", text)
+    return (files(__name__) / "queries" / f"{name}.sql").read_text(encoding="utf-8")

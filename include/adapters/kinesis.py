@@ -1,0 +1,111 @@
+"""Reading a Kinesis stream: the Protocol, and boto3 behind it. The in-memory twin is ``kinesis_memory``."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from botocore.exceptions import ClientError
+
+from include.adapters.aws_errors import code_of, explained
+from include.records import Checkpoint, Page, Shard, StreamRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef
+
+PAGE_LIMIT = 10_000
+"""Records that one GetRecords call may return at most (Kinesis' own bound)."""
+
+
+class ExpiredIteratorError(Exception):
+    """An iterator outlived its five minutes; ask for a new one at the same position."""
+
+
+class StreamReader(Protocol):
+    """At-least-once, in order within a shard.
+
+    An iterator from a checkpoint starts right behind the checkpoint's record, or at the checkpoint's start when
+    nothing is drained yet, or at the oldest record that the stream still holds when neither is set. Reading moves
+    nothing on the stream's side: the same position can be read any number of times.
+    """
+
+    def shards(self, stream: str) -> list[Shard]:
+        """Return every shard that the stream still knows, closed ones included."""
+        ...
+
+    def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
+        """Return an iterator right behind the checkpoint."""
+        ...
+
+    def page(self, stream: str, iterator: str, limit: int) -> Page:
+        """Return up to ``limit`` records.
+
+        Raises:
+            ExpiredIteratorError: the iterator is older than five minutes.
+        """
+        ...
+
+
+def iterator_arguments(stream: str, checkpoint: Checkpoint) -> "GetShardIteratorInputTypeDef":
+    """Return GetShardIterator's arguments for the position right behind a checkpoint."""
+    if checkpoint.sequence_number is not None:
+        return {
+            "StreamName": stream,
+            "ShardId": checkpoint.shard_id,
+            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+            "StartingSequenceNumber": checkpoint.sequence_number,
+        }
+    if checkpoint.start_at is not None:
+        return {
+            "StreamName": stream,
+            "ShardId": checkpoint.shard_id,
+            "ShardIteratorType": "AT_TIMESTAMP",
+            "Timestamp": checkpoint.start_at,
+        }
+    return {"StreamName": stream, "ShardId": checkpoint.shard_id, "ShardIteratorType": "TRIM_HORIZON"}
+
+
+class BotoStreamReader:
+    """A ``StreamReader`` over a boto3 Kinesis client."""
+
+    def __init__(self, client: "KinesisClient") -> None:
+        self._client = client
+
+    def shards(self, stream: str) -> list[Shard]:
+        """Return every shard that the stream still knows, in pages of Kinesis' own size."""
+        with explained(f"Kinesis stream {stream}"):
+            answer = self._client.list_shards(StreamName=stream)
+            described = list(answer["Shards"])
+            while token := answer.get("NextToken"):
+                answer = self._client.list_shards(NextToken=token)
+                described.extend(answer["Shards"])
+        return [
+            Shard(
+                shard["ShardId"],
+                tuple(parent for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId")) if parent),
+            )
+            for shard in described
+        ]
+
+    def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
+        """Return an iterator right behind the checkpoint."""
+        with explained(f"Kinesis stream {stream}, {checkpoint.shard_id}"):
+            return self._client.get_shard_iterator(**iterator_arguments(stream, checkpoint))["ShardIterator"]
+
+    def page(self, stream: str, iterator: str, limit: int) -> Page:
+        """Return up to ``limit`` records behind the iterator."""
+        with explained(f"Kinesis stream {stream}"):
+            try:
+                answer = self._client.get_records(ShardIterator=iterator, Limit=min(limit, PAGE_LIMIT))
+            except ClientError as error:
+                if code_of(error) == "ExpiredIteratorException":
+                    raise ExpiredIteratorError(iterator) from error
+                raise
+        records = tuple(
+            StreamRecord(
+                record["SequenceNumber"],
+                record["PartitionKey"],
+                record["ApproximateArrivalTimestamp"],
+                record["Data"],
+            )
+            for record in answer["Records"]
+        )
+        return Page(records, answer.get("NextShardIterator"), answer.get("MillisBehindLatest", 0) / 1000)

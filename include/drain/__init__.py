@@ -1,0 +1,1 @@
+"""Draining: from a stream's shards into raw micro-batches, each record once, and a checkpoint that tells how far."""

@@ -1,0 +1,73 @@
+"""A raw micro-batch: the object that holds a shard's records byte for byte, and its row in the ledger."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from include.drain.payloads import SubRecord, unpack
+from include.keys import Room, object_key
+from include.parquet import to_parquet
+from include.records import MicroBatch, StreamRecord
+
+RAW_FIELDS: list[pa.Field[Any]] = [
+    pa.field("sequence_number", pa.string(), nullable=False),
+    pa.field("sub_sequence", pa.int32(), nullable=False),
+    pa.field("partition_key", pa.string(), nullable=False),
+    pa.field("arrived_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("data", pa.binary(), nullable=False),
+]
+RAW_SCHEMA = pa.schema(RAW_FIELDS)
+HASH_IN_NAME = 16
+
+
+def raw_batch(stream: str, shard_id: str, records: Sequence[StreamRecord]) -> tuple[MicroBatch, bytes]:
+    """Return the ledger row and the Parquet object of a shard's records, which must not be empty.
+
+    Id and key are a function of the content: the same records give the same key again, other records another one.
+    """
+    subs = unpack(records)
+    digest = content_hash(subs)
+    first, last = subs[0], subs[-1]
+    batch_id = f"{stream}-{shard_id}-{digest[:HASH_IN_NAME]}"
+    name = f"{shard_id}-{first.record.sequence_number}-{last.record.sequence_number}-{digest[:HASH_IN_NAME]}.parquet"
+    arrivals = [record.arrived_at for record in records]
+    batch = MicroBatch(
+        batch_id=batch_id,
+        stream=stream,
+        shard_id=shard_id,
+        first_sequence_number=first.record.sequence_number,
+        first_sub_sequence=first.sub_sequence,
+        last_sequence_number=last.record.sequence_number,
+        last_sub_sequence=last.sub_sequence,
+        records=len(subs),
+        bytes=sum(len(sub.data) for sub in subs),
+        sha256=digest,
+        first_arrived_at=min(arrivals),
+        last_arrived_at=max(arrivals),
+        raw_key=object_key(Room.RAW, stream, min(arrivals), name),
+    )
+    return batch, to_parquet(_table(subs))
+
+
+def content_hash(subs: Sequence[SubRecord]) -> str:
+    """Return the SHA-256, in hex, over each record's sequence number, sub-sequence, length and data, in order."""
+    digest = hashlib.sha256()
+    for record, sub_sequence, data in subs:
+        digest.update(f"{record.sequence_number}/{sub_sequence}/{len(data)}:".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _table(subs: Sequence[SubRecord]) -> pa.Table:
+    return pa.table(
+        {
+            "sequence_number": [sub.record.sequence_number for sub in subs],
+            "sub_sequence": [sub.sub_sequence for sub in subs],
+            "partition_key": [sub.record.partition_key for sub in subs],
+            "arrived_at": [sub.record.arrived_at for sub in subs],
+            "data": [sub.data for sub in subs],
+        },
+        schema=RAW_SCHEMA,
+    )

@@ -1,0 +1,70 @@
+"""How a stage works: claim what waits, do it batch by batch, give back what failed."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from include.adapters.object_store import ObjectStore
+from include.errors import CaliError, FencedError
+from include.ledger.ledger import Claim, Ledger, Stage, retry_delay
+from include.records import Clock
+from include.streams.stream import Stream
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+"""How long a claim holds without its run: long enough for the largest batch, short enough to be missed by nobody."""
+BATCHES_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a stage works with: the stream's contract, the adapters, who is working, and the clock."""
+
+    stream: Stream
+    store: ObjectStore
+    ledger: Ledger
+    owner: str
+    clock: Clock
+
+
+@dataclass(slots=True)
+class StageReport:
+    """What a stage did in one run: ids of finished batches, and counts that add up over them."""
+
+    batches: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, batch_id: str, **counts: int) -> None:
+        """Count a finished batch."""
+        self.batches.append(batch_id)
+        for name, count in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
+
+
+def work_off(place: Workplace, stage: Stage, do: Callable[[Claim, StageReport], None]) -> StageReport:
+    """Claim the batches that wait for ``stage`` and do each one.
+
+    A batch that fails is given back to be tried again later, and does not hold up the others; the first error is
+    raised once they are done. A batch that another run took meanwhile is left to it.
+
+    Raises:
+        CaliError: what the first failing batch met.
+    """
+    report = StageReport()
+    errors: list[Exception] = []
+    now = place.clock()
+    claims = place.ledger.claim(place.stream.name, stage, place.owner, BATCHES_AT_ONCE, LEASE, now)
+    for claim in claims:
+        try:
+            do(claim, report)
+        except FencedError as error:
+            log.info("batch left to another run batch=%s stage=%s reason=%s", claim.batch_id, stage, error)
+        except Exception as error:  # noqa: BLE001 - a batch's own trouble, whatever it is, must not hold up the others
+            log.warning("batch given back batch=%s stage=%s error=%s", claim.batch_id, stage, error)
+            place.ledger.release(claim, f"{type(error).__name__}: {error}", place.clock() + retry_delay(claim.token))
+            errors.append(error)
+    if errors:
+        raise errors[0] if isinstance(errors[0], CaliError) else CaliError(f"{stage}: {errors[0]!r}") from errors[0]
+    return report

@@ -1,0 +1,1 @@
+select * from cali.alert_groups order by id

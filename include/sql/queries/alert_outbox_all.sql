@@ -1,0 +1,1 @@
+select * from cali.alert_outbox order by id

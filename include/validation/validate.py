@@ -1,0 +1,166 @@
+"""Judge a raw batch record by record. Pure: a raw table in, a staged table and a table of dead letters out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import TypeAdapter, ValidationError
+
+from include.errors import ConservationError
+from include.ledger.ledger import DeadLetterGroup
+from include.streams.stream import Stream
+
+STAGE = "validate"
+LINEAGE_FIELDS: list[pa.Field[Any]] = [
+    pa.field("_stream", pa.string(), nullable=False),
+    pa.field("_batch_id", pa.string(), nullable=False),
+    pa.field("_shard_id", pa.string(), nullable=False),
+    pa.field("_sequence_number", pa.string(), nullable=False),
+    pa.field("_sub_sequence", pa.int32(), nullable=False),
+    pa.field("_arrived_at", pa.timestamp("us", tz="UTC"), nullable=False),
+]
+DEAD_FIELDS: list[pa.Field[Any]] = [
+    *LINEAGE_FIELDS,
+    pa.field("partition_key", pa.string(), nullable=False),
+    pa.field("data", pa.binary(), nullable=False),
+    pa.field("stage", pa.string(), nullable=False),
+    pa.field("reason", pa.string(), nullable=False),
+    pa.field("path", pa.string(), nullable=False),
+    pa.field("message", pa.string(), nullable=False),
+]
+DEAD_SCHEMA = pa.schema(DEAD_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which batch of which shard a raw table is."""
+
+    stream: str
+    batch_id: str
+    shard_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the record at ``index`` of a raw table is a dead letter; the message never quotes the record."""
+
+    index: int
+    reason: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """``staged`` and ``dead`` share out the raw table's records: each record is in exactly one of them."""
+
+    staged: pa.Table
+    dead: pa.Table
+
+    def dead_letter_groups(self) -> list[DeadLetterGroup]:
+        """Return the dead letters counted by reason, with the first message of each as its sample."""
+        groups = self.dead.group_by(["stage", "reason"], use_threads=False).aggregate(
+            [("message", "count"), ("message", "first")]
+        )
+        return [
+            DeadLetterGroup(row["stage"], row["reason"], row["message_count"], row["message_first"])
+            for row in groups.to_pylist()
+        ]
+
+
+def staged_schema(stream: Stream) -> pa.Schema:
+    """Return the columns of a stream's staged and clean objects: the event's, then its lineage."""
+    return pa.schema([*stream.schema, *LINEAGE_FIELDS])
+
+
+def validate(stream: Stream, raw: pa.Table, origin: Origin) -> Validation:
+    """Validate every record of a raw table (columns of ``include.drain.raw_batch.RAW_SCHEMA``).
+
+    Records are parsed one by one rather than joined into one JSON array: two broken records side by side can join
+    into sound JSON.
+
+    Raises:
+        ConservationError: a record was neither staged nor dead-lettered.
+    """
+    events: list[Any] = []
+    kept: list[int] = []
+    refusals: list[Refusal] = []
+    parse = TypeAdapter(stream.model).validator.validate_json
+    payloads: list[bytes] = raw.column("data").to_pylist()  # type: ignore[assignment]
+    for index, data in enumerate(payloads):
+        try:
+            events.append(parse(data))
+            kept.append(index)
+        except (ValueError, OverflowError, RecursionError) as error:
+            refusals.append(_refusal(index, error))
+    staged = _staged(stream, raw.take(kept), events, origin)
+    staged, late = _inside_window(stream, staged, kept)
+    refusals.extend(late)
+    dead = _dead(raw, sorted(refusals, key=lambda refusal: refusal.index), origin)
+    if staged.num_rows + dead.num_rows != raw.num_rows:
+        raise ConservationError(
+            f"Batch {origin.batch_id}: read {raw.num_rows}, valid {staged.num_rows}, dead-lettered {dead.num_rows}"
+        )
+    return Validation(staged, dead)
+
+
+def _refusal(index: int, error: Exception) -> Refusal:
+    if not isinstance(error, ValidationError):
+        return Refusal(index, type(error).__name__, "", "The record cannot be read")
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    more = error.error_count() - 1
+    path = ".".join(str(part) for part in first["loc"])
+    message = f"{path}: {first['msg']}" if path else first["msg"]
+    return Refusal(index, first["type"], path, f"{message} (and {more} more)" if more else message)
+
+
+def _staged(stream: Stream, kept: pa.Table, events: Sequence[Any], origin: Origin) -> pa.Table:
+    columns: dict[str, Any] = stream.to_columns(events)
+    return pa.table(columns | _lineage(kept, origin), schema=staged_schema(stream))
+
+
+def _lineage(raw: pa.Table, origin: Origin) -> dict[str, Any]:
+    count = raw.num_rows
+    return {
+        "_stream": pa.repeat(origin.stream, count),
+        "_batch_id": pa.repeat(origin.batch_id, count),
+        "_shard_id": pa.repeat(origin.shard_id, count),
+        "_sequence_number": raw.column("sequence_number"),
+        "_sub_sequence": raw.column("sub_sequence"),
+        "_arrived_at": raw.column("arrived_at"),
+    }
+
+
+def _inside_window(stream: Stream, staged: pa.Table, kept: Sequence[int]) -> tuple[pa.Table, list[Refusal]]:
+    """Part the events whose own time is absurd next to the time at which they arrived."""
+    behind = pc.subtract(staged.column("_arrived_at"), staged.column(stream.event_time))
+    inside = pc.and_(
+        pc.less_equal(behind, _duration(stream.oldest_event)),
+        pc.greater_equal(behind, _duration(-stream.clock_ahead)),
+    )
+    outside: list[int] = pc.indices_nonzero(pc.invert(inside)).to_pylist()  # type: ignore[assignment]
+    if not outside:
+        return staged, []
+    message = f"{stream.event_time}: more than {stream.oldest_event} before or {stream.clock_ahead} after the arrival"
+    refusals = [Refusal(kept[index], "event_time_outside_window", stream.event_time, message) for index in outside]
+    return staged.filter(inside), refusals
+
+
+def _duration(span: timedelta) -> pa.Scalar[Any]:
+    return pa.scalar(span, pa.duration("us"))
+
+
+def _dead(raw: pa.Table, refusals: Sequence[Refusal], origin: Origin) -> pa.Table:
+    refused = raw.take(pa.array([refusal.index for refusal in refusals], pa.int64()))
+    columns = _lineage(refused, origin) | {
+        "partition_key": refused.column("partition_key"),
+        "data": refused.column("data"),
+        "stage": pa.repeat(STAGE, len(refusals)),
+        "reason": [refusal.reason for refusal in refusals],
+        "path": [refusal.path for refusal in refusals],
+        "message": [refusal.message for refusal in refusals],
+    }
+    return pa.table(columns, schema=DEAD_SCHEMA)
