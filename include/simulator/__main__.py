@@ -1,0 +1,7 @@
+"""``python -m include.simulator``."""
+
+import sys
+
+from include.simulator.command import main
+
+sys.exit(main())

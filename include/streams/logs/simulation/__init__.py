@@ -1,0 +1,4 @@
+"""A shop of seven services whose log events are made up: traffic, incidents, stack traces, broken records.
+
+``generator`` puts it together; ``scenarios_java`` and ``scenarios_python`` hold the eight incidents' texts.
+"""
