@@ -1,0 +1,179 @@
+"""Send what the outbox holds: in order, at the channels' pace, and once."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from include.adapters.slack import MessageReference, Messenger, OutcomeUnknownError, RateLimitedError
+from include.alerts.contract import AlertStore
+from include.alerts.outbox import Kind, Message, OutboxMessage, backoff
+from include.alerts.rendering import render
+from include.alerts.settings import AlertSettings
+from include.errors import CaliError, ConfigurationError, FencedError, TransientError
+from include.records import Clock, utc_now
+
+log = logging.getLogger(__name__)
+
+# How long to leave it to another sender that holds what is due now.
+CONTENDED = timedelta(milliseconds=100)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchReport:
+    """What a dispatch did; the last three count messages by how their last attempt ended.
+
+    ``deferred`` were rate limited or lost to another sender, ``failed`` met a transient error and wait for their next
+    attempt, ``parked`` wait until somebody has mended the cause. ``errors`` are the distinct reasons. ``waiting``
+    tells whether messages are left that fall due later.
+    """
+
+    sent: int
+    deferred: int
+    failed: int
+    parked: int
+    waiting: bool
+    errors: tuple[str, ...] = ()
+
+    def raise_for_failures(self) -> None:
+        """Raise what a task should end with when messages could not be sent; every one of them stays in the outbox.
+
+        Raises:
+            TransientError: Slack did not answer; the same dispatch may go through later.
+            ConfigurationError: Slack refused; mend the cause, then ``revive`` the parked messages.
+        """
+        reasons = "; ".join(self.errors)
+        if self.failed:
+            raise TransientError(f"{self.failed} alert messages wait in the outbox for Slack: {reasons}")
+        if self.parked:
+            raise ConfigurationError(f"{self.parked} alert messages are parked until the cause is mended: {reasons}")
+
+
+def dispatch(
+    store: AlertStore,
+    messenger: Messenger,
+    settings: AlertSettings,
+    budget_seconds: float,
+    clock: Clock = utc_now,
+    wait: Callable[[float], None] = time.sleep,
+) -> DispatchReport:
+    """Send due messages, and those that fall due, until none is left or ``budget_seconds`` have passed.
+
+    It waits inside the budget for a channel's slot, a throttled update or a retry, with ``wait(seconds)``. A call
+    that has begun is not broken off: the budget may be passed by the messenger's time-out. Several dispatches may
+    run at the same time.
+    """
+    return _Dispatch(store, messenger, settings, clock, wait).run(timedelta(seconds=budget_seconds))
+
+
+class _Dispatch:
+    """One run over the outbox, with its tally: the last outcome of each message, and the errors met."""
+
+    def __init__(
+        self,
+        store: AlertStore,
+        messenger: Messenger,
+        settings: AlertSettings,
+        clock: Clock,
+        wait: Callable[[float], None],
+    ) -> None:
+        self._store = store
+        self._messenger = messenger
+        self._settings = settings
+        self._clock = clock
+        self._wait = wait
+        self._outcomes: dict[int, str] = {}
+        self._errors: dict[str, None] = {}
+
+    def run(self, budget: timedelta) -> DispatchReport:
+        deadline = self._clock() + budget
+        while (now := self._clock()) < deadline:
+            message = self._store.claim(now, self._settings)
+            if message is not None:
+                self._outcomes[message.id] = self._deliver(message)
+                continue
+            due = self._store.next_due()
+            if due is None or due >= deadline:
+                break
+            self._wait(max(due - now, CONTENDED).total_seconds())
+        return self._report()
+
+    def _report(self) -> DispatchReport:
+        outcomes = list(self._outcomes.values())
+        report = DispatchReport(
+            sent=outcomes.count("sent"),
+            deferred=outcomes.count("deferred"),
+            failed=outcomes.count("failed"),
+            parked=outcomes.count("parked"),
+            waiting=self._store.next_due() is not None,
+            errors=tuple(self._errors),
+        )
+        log.info("dispatched %s", report)
+        return report
+
+    def _deliver(self, message: OutboxMessage) -> str:
+        """Send one message and record how it went; return the outcome's name."""
+        try:
+            return self._send(message)
+        except FencedError as error:
+            log.warning("lease lost message=%d error=%s", message.id, error)
+            return "deferred"
+
+    def _send(self, message: OutboxMessage) -> str:
+        count = 0
+        try:
+            reference = self._look_for(message)
+            if reference is None:
+                content, count, known = self._content(message)
+                reference = self._call(message, content, known)
+        except RateLimitedError as error:
+            return self._hold(message, error)
+        except CaliError as error:
+            return self._fail(message, error)
+        self._store.mark_sent(message, reference, count, self._clock(), self._settings)
+        return "sent"
+
+    def _look_for(self, message: OutboxMessage) -> MessageReference | None:
+        """Return the message if an earlier attempt, whose outcome is unknown, has reached Slack."""
+        if message.unresolved_since is None or message.kind is Kind.UPDATE:
+            return None
+        return self._messenger.find(message.channel, message.message_key, message.unresolved_since)
+
+    def _content(self, message: OutboxMessage) -> tuple[Message, int, MessageReference | None]:
+        """Return what to send, the count that it shows, and the message to edit if there is one."""
+        if message.group_id is None:
+            payload = message.payload or {}
+            return Message(str(payload["text"]), payload["blocks"]), 0, None  # type: ignore[arg-type]
+        group = self._store.group(message.group_id)
+        known = MessageReference(group.slack_channel, group.slack_ts) if group.slack_channel else None
+        return render(group), group.count, known
+
+    def _call(self, message: OutboxMessage, content: Message, known: MessageReference | None) -> MessageReference:
+        if message.kind is Kind.UPDATE and known is not None:
+            self._messenger.update(known, content.text, content.blocks)
+            return known
+        return self._messenger.post(message.channel, content.text, content.blocks, message.message_key)
+
+    def _hold(self, message: OutboxMessage, error: RateLimitedError) -> str:
+        """Obey Retry-After for the whole channel, in every process. It is no failure, and no line at ERROR."""
+        until = self._clock() + error.retry_after
+        self._store.hold_channel(message.channel, until)
+        self._store.release(message, str(error), until, message.unresolved_since)
+        log.info("rate limited channel=%s until=%s", message.channel, until)
+        return "deferred"
+
+    def _fail(self, message: OutboxMessage, error: CaliError) -> str:
+        now = self._clock()
+        self._errors[str(error)] = None
+        if error.permanent:
+            self._store.park(message, str(error), now)
+            log.warning("parked message=%d channel=%s error=%s", message.id, message.channel, error)
+            return "parked"
+        in_doubt = message.unresolved_since
+        if isinstance(error, OutcomeUnknownError):
+            in_doubt = in_doubt or now
+        retry_at = now + backoff(message.attempts, self._settings)
+        self._store.release(message, str(error), retry_at, in_doubt)
+        log.warning("not sent message=%d retry_at=%s error=%s", message.id, retry_at, error)
+        return "failed"

@@ -1,0 +1,99 @@
+"""A batch's events, folded into one increment a fingerprint.
+
+A grouper that mines templates over the whole batch enters here: it changes what ``fingerprint`` is given, not what an
+increment is.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from include.alerts.event import AlertEvent, Category, seen_at, severity_of, severity_rank
+from include.alerts.fingerprint import Fingerprint, fingerprint
+
+# A group names this many services, pods and versions of each kind; a message has no room for more.
+MOST_NAMES = 20
+LONGEST_NAME = 200
+LONGEST_SAMPLE = 8_000
+
+# Postgres keeps no NUL and UTF-8 no lone surrogate; a log may hold both.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupIncrement:
+    """What one batch adds to one group.
+
+    ``count`` records were seen between ``first_seen`` and ``last_seen``; ``severity`` is the most urgent of theirs;
+    ``sample`` is the first of them. Every text can be stored: unstorable characters are replaced, lengths bounded.
+    """
+
+    stream: str
+    category: Category
+    fingerprint: Fingerprint
+    severity: str
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+    services: tuple[str, ...]
+    pods: tuple[str, ...]
+    versions: tuple[str, ...]
+    sample: AlertEvent
+
+
+def group_events(events: Iterable[AlertEvent]) -> list[GroupIncrement]:
+    """Return one increment for each stream and fingerprint, in the order of first appearance.
+
+    The counts add up to the number of events: nothing is dropped.
+    """
+    members: dict[tuple[str, str], list[AlertEvent]] = {}
+    prints: dict[tuple[str, str], Fingerprint] = {}
+    for event in events:
+        found = fingerprint(event)
+        key = (event.stream, found.value)
+        prints.setdefault(key, found)
+        members.setdefault(key, []).append(event)
+    return [_increment(prints[key], group) for key, group in members.items()]
+
+
+def _increment(found: Fingerprint, events: list[AlertEvent]) -> GroupIncrement:
+    times = [seen_at(event) for event in events]
+    first = events[0]
+    return GroupIncrement(
+        stream=first.stream,
+        category=first.category,
+        fingerprint=replace(found, title=_storable(found.title, LONGEST_NAME)),
+        severity=_most_urgent({event.severity for event in events}),
+        count=len(events),
+        first_seen=min(times),
+        last_seen=max(times),
+        services=_names(event.service for event in events),
+        pods=_names(event.attributes.get("pod") for event in events),
+        versions=_names(event.attributes.get("version") for event in events),
+        sample=_sample(first),
+    )
+
+
+def _most_urgent(levels: set[str]) -> str:
+    names = sorted({severity_of(level) for level in levels})
+    return _storable(min(names, key=severity_rank), LONGEST_NAME)
+
+
+def _names(values: Iterable[str | None]) -> tuple[str, ...]:
+    names = {_storable(value, LONGEST_NAME) for value in set(values) if value}
+    return tuple(sorted(names)[:MOST_NAMES])
+
+
+def _sample(event: AlertEvent) -> AlertEvent:
+    return replace(
+        event,
+        service=_storable(event.service, LONGEST_NAME),
+        title=_storable(event.title, LONGEST_NAME),
+        message=_storable(event.message, LONGEST_SAMPLE),
+        stack_trace=_storable(event.stack_trace, LONGEST_SAMPLE) if event.stack_trace else None,
+    )
+
+
+def _storable(text: str, longest: int) -> str:
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:longest])

@@ -1,0 +1,34 @@
+"""Every choice that a user has about alerts, with its default."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from include.alerts.event import Category
+from include.alerts.filtering import FilterRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """How alerts are filtered, told and paced.
+
+    ``update_interval`` is the least time between two edits of a group's message; ``repeat_interval`` takes its place
+    where a message cannot be edited (webhooks) and every update is a new message. A group that nothing was added to
+    for ``quiet_after`` is closed. ``pace`` is the least time between two messages to one channel. ``lease`` is how
+    long a sender may take over one message before another looks after it: more than the messenger's time-out.
+    Transient failures are repeated after ``backoff_first``, doubled each time up to ``backoff_ceiling``.
+    """
+
+    alert_channel: str = "cali-alerts"
+    quality_channel: str = "cali-quality"
+    rules: FilterRules = field(default_factory=FilterRules)
+    update_interval: timedelta = timedelta(seconds=10)
+    repeat_interval: timedelta = timedelta(hours=1)
+    quiet_after: timedelta = timedelta(minutes=30)
+    pace: timedelta = timedelta(seconds=1)
+    lease: timedelta = timedelta(seconds=90)
+    backoff_first: timedelta = timedelta(seconds=2)
+    backoff_ceiling: timedelta = timedelta(minutes=5)
+
+    def channel_for(self, category: Category) -> str:
+        """Return the channel that a category's groups are told in."""
+        return self.quality_channel if category is Category.QUALITY else self.alert_channel

@@ -1,0 +1,211 @@
+"""Groups and their messages in Postgres: counts and outbox in one transaction, claims by compare-and-set."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from include.adapters.slack import MessageReference
+from include.alerts.event import Category
+from include.alerts.group import Action, AlertGroup, decide
+from include.alerts.grouping import GroupIncrement
+from include.alerts.outbox import ApplyReport, Delivery, Kind, Notice, OutboxMessage
+from include.alerts.rows import Row, group_of, group_row, message_of, message_row, notice_row
+from include.alerts.settings import AlertSettings
+from include.errors import ConfigurationError, FencedError
+from include.sql import query
+
+log = logging.getLogger(__name__)
+LONGEST_ERROR = 2_000
+
+
+class PostgresAlertStore:
+    """An ``AlertStore`` over one psycopg connection; each method opens and commits its own transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def apply(
+        self,
+        batch_id: str,
+        increments: Sequence[GroupIncrement],
+        now: datetime,
+        run_url: str | None,
+        settings: AlertSettings,
+    ) -> ApplyReport:
+        """Add a batch's increments; one batch at a time, so that two can never wait for each other's groups."""
+        with self._transaction():
+            self._connection.execute(query("alert_lock"))
+            fresh = {category for category in _categories(increments) if self._register(batch_id, category, now)}
+            if increments and not fresh:
+                log.info("batch already applied batch_id=%s", batch_id)
+                return ApplyReport(applied=False)
+            self.close_quiet(now, settings)
+            added = [increment for increment in increments if increment.category in fresh]
+            rows = [group_row(batch_id, increment, now, run_url, settings) for increment in added]
+            groups = [group_of(row) for row in self._insert("alert_group_add", rows)]
+            told = self._announce(groups, now, settings)
+        return ApplyReport(
+            applied=True,
+            groups=len(groups),
+            records=sum(increment.count for increment in added),
+            opened=told.count(Kind.OPEN),
+            updates=told.count(Kind.UPDATE),
+        )
+
+    def enqueue(self, notice: Notice, now: datetime) -> bool:
+        """Put a notice into the outbox, unless one of its key waits there."""
+        row = notice_row(notice, now)
+        with self._transaction():
+            row["payload"] = Jsonb(row["payload"])
+            return self._connection.execute(query("alert_outbox_add"), row).rowcount == 1
+
+    def close_quiet(self, now: datetime, settings: AlertSettings) -> int:
+        """Close the quiet groups."""
+        with self._transaction():
+            parameters = {"now": now, "quiet_since": now - settings.quiet_after}
+            return self._connection.execute(query("alert_close_quiet"), parameters).rowcount
+
+    def claim(self, now: datetime, settings: AlertSettings) -> OutboxMessage | None:
+        """Take the next message and its channel's slot, in one transaction of its own."""
+        if self._connection.info.transaction_status != TransactionStatus.IDLE:
+            raise ConfigurationError(
+                "A message is claimed in a transaction of its own: commit or roll back before dispatching"
+            )
+        with self._transaction() as transaction, self._connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(query("alert_outbox_due"), {"now": now}).fetchone()
+            if row is None:
+                return None
+            message = message_of(row)
+            slot = {"channel": message.channel, "until": now + settings.pace, "now": now}
+            if cursor.execute(query("alert_channel_take"), slot).rowcount != 1:
+                raise psycopg.Rollback(transaction)
+            lease_until = now + settings.lease
+            cursor.execute(query("alert_outbox_claim"), {"id": message.id, "lease_until": lease_until, "now": now})
+            return replace(message, state=Delivery.SENDING, attempts=message.attempts + 1, lease_until=lease_until)
+        return None
+
+    def next_due(self) -> datetime | None:
+        """Return when the next message can be claimed."""
+        with self._transaction():
+            row = self._connection.execute(query("alert_next_due")).fetchone()
+        return row[0] if row else None
+
+    def group(self, group_id: int) -> AlertGroup:
+        """Return a group as it is now."""
+        with self._transaction():
+            return self._one_group("alert_group", {"id": group_id})
+
+    def mark_sent(
+        self,
+        message: OutboxMessage,
+        reference: MessageReference,
+        announced_count: int,
+        now: datetime,
+        settings: AlertSettings,
+    ) -> None:
+        """Record that Slack has the message; the group's row is locked first, as ``apply`` does."""
+        accepted = {"accepted_channel": reference.channel, "accepted_ts": reference.ts, "now": now}
+        with self._transaction():
+            if message.group_id is not None:
+                self._one_group("alert_group_locked", {"id": message.group_id})
+            self._finish("alert_outbox_sent", message, accepted)
+            if message.group_id is None:
+                return
+            announced = {
+                "id": message.group_id,
+                "slack_channel": reference.channel,
+                "slack_ts": reference.ts,
+                "announced_count": announced_count,
+                "now": now,
+            }
+            self._announce([self._one_group("alert_group_announced", announced)], now, settings)
+
+    def release(
+        self, message: OutboxMessage, error: str, retry_at: datetime, unresolved_since: datetime | None
+    ) -> None:
+        """Give a message back."""
+        self._give_back(message, Delivery.PENDING, error, retry_at, unresolved_since)
+
+    def park(self, message: OutboxMessage, error: str, now: datetime) -> None:
+        """Put a message aside."""
+        self._give_back(message, Delivery.PARKED, error, now, message.unresolved_since)
+
+    def revive(self, now: datetime, channel: str | None = None) -> int:
+        """Make parked messages due again."""
+        with self._transaction():
+            parameters = {"now": now, "channel": channel}
+            return self._connection.execute(query("alert_outbox_revive"), parameters).rowcount
+
+    def hold_channel(self, channel: str, until: datetime) -> None:
+        """Let no sender claim a message of the channel before ``until``."""
+        with self._transaction():
+            self._connection.execute(query("alert_channel_hold"), {"channel": channel, "until": until})
+
+    def groups(self) -> list[AlertGroup]:
+        """Return every group, oldest first."""
+        with self._transaction(), self._connection.cursor(row_factory=dict_row) as cursor:
+            return [group_of(row) for row in cursor.execute(query("alert_groups"))]
+
+    def messages(self) -> list[OutboxMessage]:
+        """Return every message of the outbox, oldest first."""
+        with self._transaction(), self._connection.cursor(row_factory=dict_row) as cursor:
+            return [message_of(row) for row in cursor.execute(query("alert_outbox_all"))]
+
+    def _transaction(self) -> AbstractContextManager[psycopg.Transaction]:
+        return self._connection.transaction()
+
+    def _register(self, batch_id: str, category: Category, now: datetime) -> bool:
+        row = {"batch_id": batch_id, "category": category, "now": now}
+        return self._connection.execute(query("alert_batch_register"), row).rowcount == 1
+
+    def _announce(self, groups: Sequence[AlertGroup], now: datetime, settings: AlertSettings) -> list[Kind]:
+        """Put what is to be told of the groups into the outbox; return the kinds of what was not there yet."""
+        decided = [(group, decide(group, now, settings)) for group in groups]
+        rows = [message_row(*pair, now) for pair in decided if pair[1].action is not Action.NOTHING]
+        return [Kind(row["kind"]) for row in self._insert("alert_outbox_add", rows)]
+
+    def _insert(self, name: str, rows: Sequence[Row]) -> list[Row]:
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            cursor.executemany(query(name), rows, returning=True)
+            return [row for result in cursor.results() for row in result] if rows else []
+
+    def _one_group(self, name: str, parameters: Row) -> AlertGroup:
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(query(name), parameters).fetchone()
+        if row is None:
+            raise KeyError(parameters["id"])
+        return group_of(row)
+
+    def _give_back(
+        self,
+        message: OutboxMessage,
+        state: Delivery,
+        error: str,
+        retry_at: datetime,
+        unresolved_since: datetime | None,
+    ) -> None:
+        outcome = {
+            "state": state,
+            "retry_at": retry_at,
+            "error": error[:LONGEST_ERROR],
+            "unresolved_since": unresolved_since,
+        }
+        with self._transaction():
+            self._finish("alert_outbox_release", message, outcome)
+
+    def _finish(self, name: str, message: OutboxMessage, outcome: Row) -> None:
+        claim = {"id": message.id, "attempts": message.attempts}
+        if self._connection.execute(query(name), outcome | claim).rowcount != 1:
+            raise FencedError(f"Another sender has claimed message {message.id} since; this one changes nothing")
+
+
+def _categories(increments: Sequence[GroupIncrement]) -> list[Category]:
+    return sorted({increment.category for increment in increments})
