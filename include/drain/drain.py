@@ -53,7 +53,7 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
         ConfigurationError: the stream or the bucket does not exist.
     """
     stream = source.stream
-    ledger.register(stream, source.reader.shards(stream), request.start_at, source.clock())
+    ledger.register(stream, source.reader.shards(source.kinesis_stream), request.start_at, source.clock())
     until = linger_until(ledger.last_drained_at(stream), source.clock(), request.hints.linger)
     report = DrainReport()
     visited: set[str] = set()
@@ -72,7 +72,7 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
                 errors.append(error)
         # A shard that ended has children that the first look may not have seen yet.
         if report.closed_shards:
-            ledger.register(stream, source.reader.shards(stream), None, source.clock())
+            ledger.register(stream, source.reader.shards(source.kinesis_stream), None, source.clock())
     if errors:
         raise errors[0]
     return report

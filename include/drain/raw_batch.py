@@ -11,7 +11,7 @@ from include.keys import Room, object_key
 from include.parquet import to_parquet
 from include.records import MicroBatch, StreamRecord
 
-RAW_FIELDS: list[pa.Field[Any]] = [
+RAW_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("sequence_number", pa.string(), nullable=False),
     pa.field("sub_sequence", pa.int32(), nullable=False),
     pa.field("partition_key", pa.string(), nullable=False),

@@ -32,9 +32,10 @@ class ShardRead:
 
 @dataclass(frozen=True, slots=True)
 class ShardSource:
-    """A stream to read from, with the clock and the wait that reading uses (seconds)."""
+    """A stream to read from, by its name in CALI and in Kinesis, with the clock and the wait (seconds) to use."""
 
     stream: str
+    kinesis_stream: str
     reader: StreamReader
     clock: Clock
     wait: Wait
@@ -50,7 +51,7 @@ def read_shard(source: ShardSource, checkpoint: Checkpoint, hints: BufferHints, 
         TransientError: Kinesis did not answer.
     """
     read = ShardRead(checkpoint)
-    iterator: str | None = source.reader.iterator(source.stream, checkpoint)
+    iterator: str | None = source.reader.iterator(source.kinesis_stream, checkpoint)
     while iterator is not None:
         page, limit = _page(source, iterator, read, hints)
         read.records.extend(page.records)
@@ -81,10 +82,10 @@ def _page(source: ShardSource, iterator: str, read: ShardRead, hints: BufferHint
     limit = min(PAGE_LIMIT, hints.max_records - len(read.records))
     for attempt in range(THROTTLE_RETRIES):
         try:
-            return source.reader.page(source.stream, iterator, limit), limit
+            return source.reader.page(source.kinesis_stream, iterator, limit), limit
         except ExpiredIteratorError:
             log.info("iterator expired stream=%s shard=%s", source.stream, read.checkpoint.shard_id)
-            iterator = source.reader.iterator(source.stream, _position(read))
+            iterator = source.reader.iterator(source.kinesis_stream, _position(read))
         except StreamThrottledError:
             # Full jitter: shards that were refused together do not come back together.
             source.wait(random.uniform(0, min(0.2 * 2**attempt, 5)))

@@ -65,7 +65,7 @@ class PostgresLedger:
         """Return the stream's checkpoints by shard."""
         with self._connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(query("checkpoints"), {"stream": stream}).fetchall()
-        return {row["shard_id"]: _checkpoint(row) for row in rows}
+        return {row["shard_id"]: checkpoint_of(row) for row in rows}
 
     def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:
         """Write the batch, if any, open its validation, and advance the checkpoint."""
@@ -200,7 +200,8 @@ def _identity(claim: Claim) -> dict[str, object]:
     return {"batch_id": claim.batch_id, "stage": claim.stage, "token": claim.token}
 
 
-def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
+def checkpoint_of(row: Mapping[str, Any]) -> Checkpoint:
+    """Turn a row of ``checkpoints.sql`` into a checkpoint."""
     values = dict(row)
     parents, state = values.pop("parent_shard_ids"), values.pop("state")
     return Checkpoint(parent_shard_ids=tuple(parents), closed=state == "closed", **values)

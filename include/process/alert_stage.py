@@ -2,9 +2,9 @@
 
 import logging
 
+from include.alerts.contract import AlertStore
 from include.alerts.grouping import group_events
 from include.alerts.settings import AlertSettings
-from include.alerts.store import AlertStore
 from include.errors import ConservationError
 from include.ledger.ledger import Claim, Stage
 from include.parquet import from_parquet

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from include.alerts.contract import AlertStore
 from include.alerts.event import RecordIdentity, quality_event
 from include.alerts.grouping import group_events
 from include.alerts.settings import AlertSettings
-from include.alerts.store import AlertStore
 from include.audit import ExpectationOutcome, QualityReport, audit, decide_docs, render_data_docs
 from include.errors import ConservationError
 from include.keys import Room, object_key

@@ -14,7 +14,7 @@ from include.ledger.ledger import DeadLetterGroup
 from include.streams.stream import Stream
 
 STAGE = "validate"
-LINEAGE_FIELDS: list[pa.Field[Any]] = [
+LINEAGE_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("_stream", pa.string(), nullable=False),
     pa.field("_batch_id", pa.string(), nullable=False),
     pa.field("_shard_id", pa.string(), nullable=False),
@@ -22,7 +22,7 @@ LINEAGE_FIELDS: list[pa.Field[Any]] = [
     pa.field("_sub_sequence", pa.int32(), nullable=False),
     pa.field("_arrived_at", pa.timestamp("us", tz="UTC"), nullable=False),
 ]
-DEAD_FIELDS: list[pa.Field[Any]] = [
+DEAD_FIELDS: "list[pa.Field[Any]]" = [
     *LINEAGE_FIELDS,
     pa.field("partition_key", pa.string(), nullable=False),
     pa.field("data", pa.binary(), nullable=False),
@@ -96,7 +96,7 @@ def validate(stream: Stream, raw: pa.Table, origin: Origin) -> Validation:
             kept.append(index)
         except (ValueError, OverflowError, RecursionError) as error:
             refusals.append(_refusal(index, error))
-    staged = _staged(stream, raw.take(kept), events, origin)
+    staged = _staged(stream, _rows(raw, kept), events, origin)
     staged, late = _inside_window(stream, staged, kept)
     refusals.extend(late)
     dead = _dead(raw, sorted(refusals, key=lambda refusal: refusal.index), origin)
@@ -134,6 +134,10 @@ def _lineage(raw: pa.Table, origin: Origin) -> dict[str, Any]:
     }
 
 
+def _rows(raw: pa.Table, indices: Sequence[int]) -> pa.Table:
+    return raw.take(pa.array(indices, pa.int64()))
+
+
 def _inside_window(stream: Stream, staged: pa.Table, kept: Sequence[int]) -> tuple[pa.Table, list[Refusal]]:
     """Part the events whose own time is absurd next to the time at which they arrived."""
     behind = pc.subtract(staged.column("_arrived_at"), staged.column(stream.event_time))
@@ -149,12 +153,12 @@ def _inside_window(stream: Stream, staged: pa.Table, kept: Sequence[int]) -> tup
     return staged.filter(inside), refusals
 
 
-def _duration(span: timedelta) -> pa.Scalar[Any]:
+def _duration(span: timedelta) -> "pa.Scalar[Any]":
     return pa.scalar(span, pa.duration("us"))
 
 
 def _dead(raw: pa.Table, refusals: Sequence[Refusal], origin: Origin) -> pa.Table:
-    refused = raw.take(pa.array([refusal.index for refusal in refusals], pa.int64()))
+    refused = _rows(raw, [refusal.index for refusal in refusals])
     columns = _lineage(refused, origin) | {
         "partition_key": refused.column("partition_key"),
         "data": refused.column("data"),

@@ -1,0 +1,1 @@
+"""CALI's side towards Airflow: it joins Connections and runs to the library in ``include``."""

@@ -1,0 +1,40 @@
+"""The notify DAG in Airflow: each minute, send what alerting runs could not."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, task
+
+from cali.pipelines import DEFAULT_ARGUMENTS, START
+
+DOC = """
+### notify
+
+**What** Sends the messages that wait in `cali.alert_outbox`: those that Slack's pace of one message a second held back,
+and those that were left when Slack was away.
+
+**When** Every minute. The process DAGs send their own alerts at once; this one finds little to do on a calm day.
+
+**When it fails** Slack refused or did not answer; the message says how. Everything stays in the outbox for the next
+run. `select * from cali.alert_outbox where state <> 'sent'` shows what waits.
+"""
+
+with DAG(
+    dag_id="notify",
+    description="Send what the alert outbox still holds",
+    doc_md=DOC,
+    schedule="* * * * *",
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
+    tags=["cali", "alerts"],
+):
+
+    @task
+    def sweep() -> dict[str, object]:
+        """Send what is due."""
+        from cali import stages  # noqa: PLC0415
+
+        return stages.sweep()
+
+    sweep()

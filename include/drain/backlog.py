@@ -1,0 +1,26 @@
+"""Whether a stream has anything past its checkpoints."""
+
+from collections.abc import Mapping
+
+from include.adapters.kinesis import StreamReader
+from include.drain.shard_plan import readable
+from include.records import Checkpoint
+
+
+def has_backlog(reader: StreamReader, kinesis_stream: str, checkpoints: Mapping[str, Checkpoint]) -> bool:
+    """Return whether a shard is new, has ended, or holds a record past its checkpoint."""
+    if any(shard.shard_id not in checkpoints for shard in reader.shards(kinesis_stream)):
+        return True
+    return any(_waits(reader, kinesis_stream, checkpoint) for checkpoint in readable(checkpoints))
+
+
+def _waits(reader: StreamReader, kinesis_stream: str, checkpoint: Checkpoint) -> bool:
+    """Read on over empty pages: only one at the tip means that nothing waits."""
+    iterator = reader.iterator(kinesis_stream, checkpoint)
+    while True:
+        page = reader.page(kinesis_stream, iterator, 1)
+        if page.records or page.next_iterator is None:
+            return True
+        if page.behind_s == 0:
+            return False
+        iterator = page.next_iterator

@@ -1,0 +1,152 @@
+"""What an operator of CALI may set, read from the environment; each setting has one place and one meaning.
+
+``CALI_<SETTING>`` holds for every stream, ``CALI_<STREAM>_<SETTING>`` for one: ``CALI_PACE=balanced`` with
+``CALI_LOGS_PACE=low_latency``.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from include.alerts.filtering import FilterRules
+from include.alerts.settings import AlertSettings
+from include.drain.buffer import BufferHints
+from include.errors import ConfigurationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Pace(StrEnum):
+    """How often a stream's runs follow each other; runs are not free, each leaves rows and log files in Airflow."""
+
+    LOW_LATENCY = "low_latency"
+    BALANCED = "balanced"
+    ECONOMICAL = "economical"
+
+
+@dataclass(frozen=True, slots=True)
+class PaceProfile:
+    """What a pace means: the drain's schedule, how often the doorbell looks, and how long a busy stream lingers."""
+
+    schedule: str
+    poll_s: float
+    linger: timedelta
+
+
+PROFILES: Mapping[Pace, PaceProfile] = {
+    # One batch right after the other: a busy stream makes some 50,000 runs of each DAG a day.
+    Pace.LOW_LATENCY: PaceProfile("@continuous", 0.25, timedelta(0)),
+    # A cycle is a drain run and a process run: one every 9 s keeps a busy stream under 20,000 runs a day.
+    Pace.BALANCED: PaceProfile("@continuous", 1.0, timedelta(seconds=9)),
+    # One cycle a minute, whatever happens: 2,880 runs a day.
+    Pace.ECONOMICAL: PaceProfile("* * * * *", 5.0, timedelta(0)),
+}
+
+
+class StreamSettings(BaseModel):
+    """One stream's settings; a field is set by ``CALI_<STREAM>_<FIELD>``, or by ``CALI_<FIELD>`` for all streams.
+
+    Attributes:
+        kinesis_stream: the stream's name in Kinesis; by default the same.
+        bucket: the S3 bucket of the micro-batches.
+        pace: the profile that the three settings behind it take their defaults from.
+        schedule: ``@continuous`` or a cron expression for the drain.
+        poll_s: seconds between two looks of the doorbell, for each shard; Kinesis allows five reads a second.
+        linger_s: seconds from one batch to the next while the stream is busy.
+        max_records: records of a batch, at most.
+        max_bytes: bytes of a batch's records, at most (a batch may pass it by one GetRecords page of 10 MB).
+        idle_s: seconds that a run waits for records before it ends with nothing, so that a newer one can begin.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kinesis_stream: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
+    bucket: Annotated[str, Field(min_length=3, max_length=63)] = "cali"
+    pace: Pace = Pace.BALANCED
+    schedule: str | None = None
+    poll_s: Annotated[float, Field(ge=0.2, le=60)] | None = None
+    linger_s: Annotated[float, Field(ge=0, le=900)] | None = None
+    max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    max_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 32 << 20
+    idle_s: Annotated[float, Field(ge=1, le=86_400)] = 120
+
+    def profile(self) -> PaceProfile:
+        """Return the pace with the stream's own settings in place of the profile's."""
+        base = PROFILES[self.pace]
+        return PaceProfile(
+            schedule=self.schedule or base.schedule,
+            poll_s=base.poll_s if self.poll_s is None else self.poll_s,
+            linger=base.linger if self.linger_s is None else timedelta(seconds=self.linger_s),
+        )
+
+    def hints(self, max_records: int | None = None) -> BufferHints:
+        """Return the buffer hints, with another bound of records for one run where it is given."""
+        return BufferHints(max_records or self.max_records, self.max_bytes, self.profile().linger)
+
+
+def stream_settings(stream: str, environment: Mapping[str, str] = os.environ) -> StreamSettings:
+    """Return a stream's settings.
+
+    Raises:
+        ConfigurationError: a variable has a value that is not allowed; the message names both.
+    """
+    values = {"kinesis_stream": stream}
+    for field in StreamSettings.model_fields:
+        for variable in (f"CALI_{field}".upper(), f"CALI_{stream}_{field}".upper()):
+            if environment.get(variable):
+                values[field] = environment[variable]
+    return _validated(StreamSettings, values)
+
+
+class _AlertVariables(BaseModel):
+    """The alert settings that the environment may hold; lists are comma-separated, spans in seconds."""
+
+    alert_channel: str = AlertSettings().alert_channel
+    quality_channel: str = AlertSettings().quality_channel
+    alert_levels: str = ",".join(FilterRules().levels)
+    alert_keywords: str = ""
+    alert_held_back: str = ""
+    alert_update_interval_s: Annotated[float, Field(ge=1)] = AlertSettings().update_interval.total_seconds()
+    alert_quiet_after_s: Annotated[float, Field(ge=10)] = AlertSettings().quiet_after.total_seconds()
+
+
+def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings:
+    """Return the alert settings: ``CALI_ALERT_CHANNEL``, ``CALI_ALERT_KEYWORDS`` (comma-separated) and so on.
+
+    Raises:
+        ConfigurationError: a variable has a value that is not allowed; the message names both.
+    """
+    fields = _AlertVariables.model_fields
+    given = {
+        field: environment[f"CALI_{field}".upper()] for field in fields if environment.get(f"CALI_{field}".upper())
+    }
+    variables = _validated(_AlertVariables, given)
+    return AlertSettings(
+        alert_channel=variables.alert_channel,
+        quality_channel=variables.quality_channel,
+        rules=FilterRules(
+            levels=_listed(variables.alert_levels),
+            keywords=_listed(variables.alert_keywords),
+            held_back=_listed(variables.alert_held_back),
+        ),
+        update_interval=timedelta(seconds=variables.alert_update_interval_s),
+        quiet_after=timedelta(seconds=variables.alert_quiet_after_s),
+    )
+
+
+def _validated(model: type[Model], values: Mapping[str, str]) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = f"CALI_{first['loc'][0]}".upper()
+        raise ConfigurationError(f"{variable}={first['input']!r} is not allowed: {first['msg']}") from error
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,98 @@
+"""From Airflow's Connections to the library's adapters."""
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from include.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import Connection
+    from botocore.config import Config
+
+    from include.adapters.kinesis import BotoStreamReader
+    from include.adapters.object_store import S3ObjectStore
+    from include.adapters.slack import Messenger
+
+AWS = "aws_default"
+POSTGRES = "cali_postgres"
+SLACK = "slack_default"
+SLACK_TIMEOUT_S = 10
+
+HOW_TO_SET = {
+    AWS: """AIRFLOW_CONN_AWS_DEFAULT='{"conn_type": "aws", "extra": {"region_name": "eu-central-1"}}'""",
+    POSTGRES: "AIRFLOW_CONN_CALI_POSTGRES='postgres://cali:PASSWORD@HOST:5432/cali'",
+    SLACK: """AIRFLOW_CONN_SLACK_DEFAULT='{"conn_type": "slack", "password": "xoxb-…"}' (or, for an incoming """
+    """webhook, conn_type "slackwebhook" with the whole URL as its password)""",
+}
+
+
+def missing(conn_id: str) -> ConfigurationError:
+    """Return the error for a Connection that does not exist: which one, and how to set it."""
+    example = HOW_TO_SET.get(conn_id)
+    hint = f", or set {example}" if example else ""
+    return ConfigurationError(f"Connection {conn_id!r} is not defined: add it under Admin, Connections{hint}")
+
+
+def connection(conn_id: str) -> "Connection":
+    """Return a Connection.
+
+    Raises:
+        ConfigurationError: it is not defined; the message says how to set it.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise missing(conn_id) from error
+
+
+def postgres_uri(connection: "Connection") -> str:
+    """Return the URI that Postgres' own library understands; it holds the password and belongs into no log."""
+    return connection.get_uri().replace("postgres://", "postgresql://", 1)
+
+
+def stream_reader(conn_id: str = AWS) -> "BotoStreamReader":
+    """Return a reader of Kinesis streams with the Connection's credentials and region."""
+    from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook  # noqa: PLC0415
+
+    from include.adapters.kinesis import BotoStreamReader  # noqa: PLC0415
+
+    connection(conn_id)
+    return BotoStreamReader(KinesisHook(aws_conn_id=conn_id, config=aws_config()).get_conn())
+
+
+def object_store(bucket: str, conn_id: str = AWS) -> "S3ObjectStore":
+    """Return the bucket with the Connection's credentials and region."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415
+
+    from include.adapters.object_store import S3ObjectStore  # noqa: PLC0415
+
+    connection(conn_id)
+    return S3ObjectStore(S3Hook(aws_conn_id=conn_id, config=aws_config()).get_conn(), bucket)
+
+
+@contextmanager
+def messenger(conn_id: str = SLACK) -> "Iterator[Messenger]":
+    """Yield Slack by the provider's hook: the API with a bot token, or an incoming webhook."""
+    from include.adapters.slack import SlackApiMessenger, SlackWebhookMessenger  # noqa: PLC0415
+
+    if connection(conn_id).conn_type == "slackwebhook":
+        from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook  # noqa: PLC0415
+
+        webhook = SlackWebhookHook(slack_webhook_conn_id=conn_id, timeout=SLACK_TIMEOUT_S)
+        yield SlackWebhookMessenger(webhook.client)
+    else:
+        from airflow.providers.slack.hooks.slack import SlackHook  # noqa: PLC0415
+
+        yield SlackApiMessenger(SlackHook(slack_conn_id=conn_id, timeout=SLACK_TIMEOUT_S).client)
+
+
+def aws_config() -> "Config":
+    """Return the clients' patience: a server that is away is told within seconds, and the task's retry comes later."""
+    from botocore.config import Config  # noqa: PLC0415
+
+    return Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "max_attempts": 3})

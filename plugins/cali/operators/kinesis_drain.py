@@ -1,0 +1,143 @@
+"""``KinesisDrainOperator``: drain a Kinesis stream into raw micro-batches on S3, each record exactly once."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from cali import connections
+from cali.triggers.kinesis_backlog import PATIENCE, KinesisBacklogTrigger
+from include.errors import ConfigurationError
+from include.records import utc_now
+from include.settings import StreamSettings, stream_settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.drain.drain import DrainReport
+
+MOST_IDS = 20
+"""Batch ids that go through XCom; the ledger has them all."""
+
+
+class KinesisDrainOperator(BaseOperator):
+    """Drains what lies past the stream's checkpoint; waits in the triggerer, without a worker slot, while nothing does.
+
+    It looks for a backlog first and defers only when there is none, because under load a way through the triggerer
+    costs seconds. The run ends as skipped when nothing came for the settings' ``idle_s``, so that an outlet Asset
+    stands for batches and nothing else. It also succeeds, without a batch, when a stage of an older batch waits for a
+    run: the Asset then wakes the one that does it.
+
+    Returns a claim check: ids and counts of the batches, never records.
+
+    Args:
+        stream: the stream's name in CALI's ledger.
+        settings: the stream's settings; by default from the environment.
+        max_records: records of each shard's batch in this run, at most; templated.
+        from_timestamp: ISO 8601 with zone; where a stream that was never drained begins; templated. A stream that
+            was drained before goes on at its checkpoints.
+        aws_conn_id: the Connection to AWS, for Kinesis and S3.
+        postgres_conn_id: the Connection to CALI's database.
+    """
+
+    template_fields: Sequence[str] = ("max_records", "from_timestamp")
+    ui_color = "#d5e8f5"
+
+    def __init__(
+        self,
+        *,
+        stream: str,
+        settings: StreamSettings | None = None,
+        max_records: int | str | None = None,
+        from_timestamp: str | None = None,
+        aws_conn_id: str = connections.AWS,
+        postgres_conn_id: str = connections.POSTGRES,
+        **arguments: Any,  # noqa: ANN401 - BaseOperator's own
+    ) -> None:
+        super().__init__(**arguments)
+        self.stream = stream
+        self.settings = settings
+        self.max_records = max_records
+        self.from_timestamp = from_timestamp
+        self.aws_conn_id = aws_conn_id
+        self.postgres_conn_id = postgres_conn_id
+
+    def execute(self, context: "Context") -> dict[str, object]:
+        """Drain at once, or wait for the doorbell."""
+        outcome = self._drain(context)
+        if outcome is None:
+            settings = self._settings()
+            trigger = KinesisBacklogTrigger(
+                stream=self.stream,
+                kinesis_stream=settings.kinesis_stream,
+                poll_s=settings.profile().poll_s,
+                idle_s=settings.idle_s,
+                aws_conn_id=self.aws_conn_id,
+                postgres_conn_id=self.postgres_conn_id,
+            )
+            self.defer(trigger=trigger, method_name=self.answer.__name__)
+        return outcome
+
+    def answer(self, context: "Context", event: dict[str, str]) -> dict[str, object]:
+        """Answer the doorbell: drain whatever there is, however often it rang."""
+        outcome = self._drain(context)
+        if outcome is None:
+            raise AirflowSkipException(f"Nothing to drain from {self.stream} (doorbell: {event['reason']})")
+        return outcome
+
+    def _drain(self, context: "Context") -> dict[str, object] | None:
+        from include.drain.drain import DrainRequest, drain  # noqa: PLC0415
+        from include.drain.read_shard import ShardSource  # noqa: PLC0415
+        from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
+
+        settings = self._settings()
+        reader = connections.stream_reader(self.aws_conn_id)
+        store = connections.object_store(settings.bucket, self.aws_conn_id)
+        source = ShardSource(self.stream, settings.kinesis_stream, reader, utc_now, time.sleep)
+        request = DrainRequest(
+            run_id=context["run_id"],
+            hints=settings.hints(_positive("max_records", self.max_records)),
+            start_at=_instant("from_timestamp", self.from_timestamp),
+        )
+        with connected(connections.postgres_uri(connections.connection(self.postgres_conn_id))) as database:
+            ledger = PostgresLedger(database)
+            report = drain(source, store, ledger, request)
+            unfinished = 0 if report.batches else ledger.unfinished(self.stream, utc_now() - PATIENCE)
+        return _claim_check(report, unfinished) if report.batches or unfinished else None
+
+    def _settings(self) -> StreamSettings:
+        return self.settings or stream_settings(self.stream)
+
+
+def _claim_check(report: "DrainReport", unfinished: int) -> dict[str, object]:
+    return {
+        "batches": [batch.batch_id for batch in report.batches[:MOST_IDS]],
+        "batch_count": len(report.batches),
+        "records": report.records,
+        "closed_shards": report.closed_shards,
+        "behind_s": report.behind_s,
+        "unfinished": unfinished,
+    }
+
+
+def _positive(name: str, value: int | str | None) -> int | None:
+    if value in {None, "", "None"}:
+        return None
+    if not str(value).isdigit() or int(str(value)) < 1:
+        raise ConfigurationError(f"{name}={value!r} is not allowed: give a whole number from 1 on")
+    return int(str(value))
+
+
+def _instant(name: str, value: str | None) -> datetime | None:
+    if value in {None, "", "None"}:
+        return None
+    try:
+        instant = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise ConfigurationError(f"{name}={value!r} is not a time such as 2026-01-31T12:00:00+00:00") from error
+    if instant.tzinfo is None:
+        raise ConfigurationError(f"{name}={value!r} has no zone: write 2026-01-31T12:00:00+00:00")
+    return instant

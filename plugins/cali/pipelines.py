@@ -1,0 +1,110 @@
+"""How every stream's DAGs are built: a stream's DAG file names the stream and says what it is for."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Param, task
+
+from cali import assets
+from cali.operators.kinesis_drain import KinesisDrainOperator
+from include.settings import stream_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DEFAULT_ARGUMENTS: "Mapping[str, Any]" = {
+    "owner": "cali",
+    # Three more tries within some 20 s: a short outage passes unseen, a long one fails the run with its reason, and
+    # the next run takes up the work.
+    "retries": 3,
+    "retry_delay": timedelta(seconds=2),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(minutes=10),
+}
+
+DRAIN_PARAMETERS = {
+    "max_records": Param(
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        maximum=1_000_000,
+        title="Records per shard",
+        description="Drain at most so many records of each shard in this run; empty means the setting's bound.",
+    ),
+    "from_timestamp": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="Begin at",
+        description="Where a stream that was never drained begins. A stream with checkpoints goes on at them.",
+    ),
+}
+
+
+def drain_dag(stream: str, doc_md: str) -> DAG:
+    """Return ``<stream>_drain``: Kinesis into raw micro-batches, one active run."""
+    with DAG(
+        dag_id=f"{stream}_drain",
+        description=f"Drain the {stream} stream from Kinesis into raw micro-batches on S3",
+        doc_md=doc_md,
+        schedule=stream_settings(stream).profile().schedule,
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        default_args=dict(DEFAULT_ARGUMENTS),
+        params=dict(DRAIN_PARAMETERS),
+        render_template_as_native_obj=True,
+        tags=["cali", stream, "drain"],
+    ) as dag:
+        KinesisDrainOperator(
+            task_id="drain",
+            stream=stream,
+            max_records="{{ params.max_records }}",
+            from_timestamp="{{ params.from_timestamp }}",
+            outlets=[assets.raw_batches(stream)],
+            doc_md="Reads each shard behind its checkpoint; waits without a worker slot while there is nothing.",
+        )
+    return dag
+
+
+def process_dag(stream: str, doc_md: str) -> DAG:
+    """Return ``<stream>_process``: validate, then alert and audit side by side."""
+    with DAG(
+        dag_id=f"{stream}_process",
+        description=f"Validate, alert on, audit and publish the {stream} stream's micro-batches",
+        doc_md=doc_md,
+        schedule=[assets.raw_batches(stream)],
+        start_date=START,
+        catchup=False,
+        # Runs share out the work through the ledger, so a slow one does not hold up the alerts of the next.
+        max_active_runs=3,
+        default_args=dict(DEFAULT_ARGUMENTS),
+        tags=["cali", stream, "process"],
+    ) as dag:
+
+        @task(doc_md="Every record against its model: good ones to `staged/`, bad ones to `dlq/` with the reason.")
+        def validate() -> dict[str, object]:
+            from cali import stages  # noqa: PLC0415
+
+            return stages.validate(stream)
+
+        @task(doc_md="Filter, fingerprint, group; what must reach Slack goes through the outbox.")
+        def alert() -> dict[str, object]:
+            from cali import stages  # noqa: PLC0415
+
+            return stages.alert(stream)
+
+        @task(
+            outlets=[assets.clean_batches(stream)],
+            doc_md="The Great Expectations suite on the staged batch: a pass publishes to `clean/`, a failure "
+            "quarantines the batch and tells people.",
+        )
+        def audit() -> dict[str, object]:
+            from cali import stages  # noqa: PLC0415
+
+            return stages.audit(stream)
+
+        validate() >> [alert(), audit()]
+    return dag

@@ -1,0 +1,51 @@
+"""Before a start: ``python -m cali.preflight`` says which Connection or setting is missing, and how to set it."""
+
+import argparse
+import os
+import sys
+
+from airflow.exceptions import AirflowNotFoundException
+from airflow.sdk import Connection
+
+from cali.connections import AWS, POSTGRES, SLACK, missing
+from include import streams
+from include.errors import ConfigurationError
+from include.settings import alert_settings, stream_settings
+
+
+def problems() -> list[str]:
+    """Return a sentence for each Connection and each setting that is missing or wrong."""
+    found = [str(missing(conn_id)) for conn_id in (AWS, POSTGRES, SLACK) if not _defined(conn_id)]
+    for name in os.environ.get("CALI_STREAMS", "logs").split():
+        try:
+            streams.get(name)
+            stream_settings(name)
+        except ConfigurationError as error:
+            found.append(str(error))
+    try:
+        alert_settings()
+    except ConfigurationError as error:
+        found.append(str(error))
+    return found
+
+
+def _defined(conn_id: str) -> bool:
+
+    try:
+        Connection.get_connection_from_secrets(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 when everything is there, 1 with a sentence for each thing that is not."""
+    argparse.ArgumentParser(prog="python -m cali.preflight", description=__doc__).parse_args(arguments)
+    found = problems()
+    for sentence in found:
+        sys.stderr.write(f"{sentence}\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Sensors for anybody's DAG."""

@@ -1,0 +1,106 @@
+"""The process DAG's steps: each joins its run's Connections to one verb of the library and returns a claim check."""
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from cali import connections
+from include import streams
+from include.records import utc_now
+from include.settings import alert_settings, stream_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import Context
+
+    from include.alerts.contract import AlertStore
+    from include.alerts.dispatch import DispatchReport
+    from include.process.work import StageReport, Workplace
+
+DISPATCH_BUDGET_S = 10.0
+"""How long a step may spend on sending, with one message a second for each channel; the rest waits for the next."""
+
+
+def validate(stream: str) -> dict[str, object]:
+    """Validate the stream's waiting batches."""
+    from include.process.validate_stage import validate_pending  # noqa: PLC0415
+
+    with _workplace(stream) as (place, _):
+        return _claim_check(validate_pending(place))
+
+
+def audit(stream: str) -> dict[str, object]:
+    """Audit the stream's waiting batches, and publish those that pass.
+
+    Raises:
+        AirflowSkipException: nothing was published, so the clean Asset stays silent.
+    """
+    from include.process.audit_stage import QualityDesk, audit_pending  # noqa: PLC0415
+
+    with _workplace(stream) as (place, alerts):
+        report = audit_pending(place, QualityDesk(alerts, alert_settings(), run_url(get_current_context())))
+    if not report.counts.get("published"):
+        raise AirflowSkipException(f"Nothing published: {report.counts or 'no batch waited'}")
+    return _claim_check(report)
+
+
+def alert(stream: str) -> dict[str, object]:
+    """Filter and group the stream's waiting batches, then send what the outbox holds."""
+    from include.process.alert_stage import alert_pending  # noqa: PLC0415
+
+    with _workplace(stream) as (place, alerts):
+        report = alert_pending(place, alerts, alert_settings(), run_url(get_current_context()))
+        return _claim_check(report) | notify(alerts)
+
+
+def sweep() -> dict[str, object]:
+    """Send what earlier runs left in the outbox."""
+    from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
+    from include.ledger.postgres import connected  # noqa: PLC0415
+
+    with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
+        return notify(PostgresAlertStore(database))
+
+
+def notify(alerts: "AlertStore") -> dict[str, object]:
+    """Send what is due, within the budget.
+
+    Raises:
+        TransientError: Slack did not take a message; it stays in the outbox.
+    """
+    from include.alerts.dispatch import dispatch  # noqa: PLC0415
+
+    with connections.messenger() as messenger:
+        report: DispatchReport = dispatch(alerts, messenger, utc_now, time.sleep, DISPATCH_BUDGET_S, alert_settings())
+    report.raise_for_failures()
+    return {"messages_sent": report.sent}
+
+
+def run_url(context: "Context") -> str:
+    """Return the address of the present run in Airflow's UI."""
+    from airflow.sdk.configuration import conf  # noqa: PLC0415
+
+    run = context["dag_run"]
+    return f"{conf.get('api', 'base_url').rstrip('/')}/dags/{run.dag_id}/runs/{run.run_id}"
+
+
+@contextmanager
+def _workplace(stream: str) -> "Iterator[tuple[Workplace, AlertStore]]":
+    from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
+    from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
+    from include.process.work import Workplace  # noqa: PLC0415
+
+    context = get_current_context()
+    store = connections.object_store(stream_settings(stream).bucket)
+    owner = f"{context['run_id']}/{context['ti'].task_id}"
+    with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
+        place = Workplace(streams.get(stream), store, PostgresLedger(database), owner, utc_now)
+        yield place, PostgresAlertStore(database)
+
+
+def _claim_check(report: "StageReport") -> dict[str, object]:
+    return {"batches": len(report.batches), **report.counts}
