@@ -79,12 +79,15 @@ def object_store(bucket: str, conn_id: str = AWS) -> "S3ObjectStore":
 def messenger(conn_id: str = SLACK) -> "Iterator[Messenger]":
     """Yield Slack by the provider's hook: the API with a bot token, or an incoming webhook."""
     from include.adapters.slack import SlackApiMessenger, SlackWebhookMessenger  # noqa: PLC0415
+    from include.settings import alert_settings  # noqa: PLC0415
 
     if connection(conn_id).conn_type == "slackwebhook":
         from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook  # noqa: PLC0415
 
         webhook = SlackWebhookHook(slack_webhook_conn_id=conn_id, timeout=SLACK_TIMEOUT_S)
-        yield SlackWebhookMessenger(webhook.client)
+        settings = alert_settings()
+        # A webhook belongs to one channel, whatever the message names.
+        yield SlackWebhookMessenger(dict.fromkeys([settings.alert_channel, settings.quality_channel], webhook.client))
     else:
         from airflow.providers.slack.hooks.slack import SlackHook  # noqa: PLC0415
 

@@ -4,8 +4,7 @@ import argparse
 import os
 import sys
 
-from airflow.exceptions import AirflowNotFoundException
-from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from cali.connections import AWS, POSTGRES, SLACK, missing
 from include import streams
@@ -30,6 +29,8 @@ def problems() -> list[str]:
 
 
 def _defined(conn_id: str) -> bool:
+    # Outside a task there is no Task SDK to ask for a Connection, so Airflow's own model has to look it up.
+    from airflow.models.connection import Connection  # noqa: PLC0415, TID251, AIR311
 
     try:
         Connection.get_connection_from_secrets(conn_id)

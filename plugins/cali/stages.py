@@ -1,6 +1,5 @@
 """The process DAG's steps: each joins its run's Connections to one verb of the library and returns a claim check."""
 
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -75,7 +74,7 @@ def notify(alerts: "AlertStore") -> dict[str, object]:
     from include.alerts.dispatch import dispatch  # noqa: PLC0415
 
     with connections.messenger() as messenger:
-        report: DispatchReport = dispatch(alerts, messenger, utc_now, time.sleep, DISPATCH_BUDGET_S, alert_settings())
+        report: DispatchReport = dispatch(alerts, messenger, alert_settings(), DISPATCH_BUDGET_S)
     report.raise_for_failures()
     return {"messages_sent": report.sent}
 

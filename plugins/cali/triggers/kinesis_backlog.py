@@ -53,7 +53,7 @@ class KinesisBacklogTrigger(BaseTrigger):
         aws_conn_id: str,
         postgres_conn_id: str,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.arguments = {
             "stream": stream,
             "kinesis_stream": kinesis_stream,

@@ -1,0 +1,7 @@
+select outbox.cause_shard_id as shard_id, outbox.cause_sequence_number as sequence_number,
+       outbox.cause_sub_sequence as sub_sequence, outbox.cause_arrived_at as arrived_at,
+       outbox.sent_at, groups.title
+from cali.alert_outbox as outbox
+join cali.alert_groups as groups on groups.id = outbox.group_id
+where groups.stream = %(stream)s and outbox.kind = 'open' and outbox.state = 'sent' and outbox.sent_at >= %(since)s
+order by outbox.sent_at

@@ -1,0 +1,23 @@
+select
+    count(*) as batches,
+    coalesce(sum(records), 0)::bigint as drained,
+    coalesce(sum(valid), 0)::bigint as valid,
+    coalesce(sum(dead_lettered), 0)::bigint as dead_lettered,
+    coalesce(sum(alertable), 0)::bigint as alertable,
+    coalesce(sum(filtered), 0)::bigint as filtered,
+    count(*) filter (where state = 'published') as published,
+    count(*) filter (where state = 'quarantined') as quarantined,
+    count(*) filter (
+        where valid + dead_lettered <> records or alertable + filtered <> valid
+    ) as unconserved,
+    (select count(*) from cali.batch_stages where stream = %(stream)s and state <> 'done') as open_stages,
+    (select count(*) from cali.quality_results join cali.micro_batches as judged using (batch_id)
+     where judged.stream = %(stream)s) as quality_runs,
+    (select count(*) from cali.alert_groups where stream = %(stream)s) as alert_groups,
+    (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
+     where told.stream = %(stream)s and alert_outbox.state = 'sent') as slack_messages,
+    (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
+     where told.stream = %(stream)s and alert_outbox.state <> 'sent') as messages_waiting,
+    max(last_arrived_at) as newest_arrival
+from cali.micro_batches
+where stream = %(stream)s

@@ -1,0 +1,231 @@
+"""The stages behind the drain: nothing is half published, and one batch's trouble is its own."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include import streams
+from include.adapters.kinesis_memory import InMemoryStream
+from include.adapters.object_store import InMemoryObjectStore
+from include.alerts.settings import AlertSettings
+from include.alerts.store_memory import InMemoryAlertStore
+from include.drain.buffer import BufferHints
+from include.drain.drain import DrainRequest, drain
+from include.drain.read_shard import ShardSource
+from include.errors import CaliError, TransientError
+from include.ledger.memory import InMemoryLedger
+from include.parquet import from_parquet
+from include.process.alert_stage import alert_pending
+from include.process.audit_stage import QualityDesk, audit_pending
+from include.process.validate_stage import validate_pending
+from include.process.work import LEASE, StageReport, Workplace
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+URL = "http://127.0.0.1:8080/dags/logs_process/runs/manual"
+SHARD = "shardId-000000000000"
+
+
+class FaultyStore(InMemoryObjectStore):
+    """A bucket that refuses the keys it is told to, as long as it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = ""
+
+    def put(self, key: str, data: bytes, content_type: str = "") -> None:
+        if self.refused and self.refused in key:
+            raise TransientError(f"{key} did not answer")
+        super().put(key, data, content_type)
+
+    def get(self, key: str) -> bytes:
+        if self.refused and self.refused in key:
+            raise TransientError(f"{key} did not answer")
+        return super().get(key)
+
+
+class World:
+    """A drained stream in memory, and the three stages over it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.stream = InMemoryStream("logs")
+        self.store = FaultyStore()
+        self.ledger = InMemoryLedger()
+        self.alerts = InMemoryAlertStore()
+        self.settings = AlertSettings()
+
+    def drain(self, *payloads: bytes) -> None:
+        for payload in payloads:
+            self.stream.put(SHARD, payload, self.now)
+        source = ShardSource("logs", "logs", self.stream, lambda: self.now, lambda _: None)
+        drain(source, self.store, self.ledger, DrainRequest("run", BufferHints()))
+
+    def place(self, owner: str = "run") -> Workplace:
+        return Workplace(streams.get("logs"), self.store, self.ledger, owner, lambda: self.now)
+
+    def validate(self) -> StageReport:
+        return validate_pending(self.place())
+
+    def alert(self) -> StageReport:
+        return alert_pending(self.place(), self.alerts, self.settings, URL)
+
+    def audit(self) -> StageReport:
+        return audit_pending(self.place(), QualityDesk(self.alerts, self.settings, URL))
+
+    def keys(self, room: str) -> list[str]:
+        return list(self.store.keys(f"{room}/"))
+
+
+def event(number: int, level: str = "INFO", **changes: object) -> bytes:
+    fields = {
+        "event_id": f"7d1f2c1e-0d5c-4a57-9a3e-{number:012d}",
+        "timestamp": NOW.isoformat(),
+        "level": level,
+        "service": "cart",
+        "message": "the basket is full",
+        "log_content": f"{level} the basket is full",
+        "pod": "cart-1",
+        "version": "1.0",
+    }
+    return json.dumps(fields | changes).encode()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_batch_goes_from_raw_to_clean(world: World) -> None:
+    """Good records are published, bad ones dead-lettered, and the counts add up."""
+    world.drain(event(1), event(2, "ERROR"), b"rubbish")
+    assert world.validate().counts == {"records": 3, "valid": 2, "dead_lettered": 1}
+    assert world.alert().counts == {"alertable": 1, "filtered": 1}
+    assert world.audit().counts == {"published": 1, "quarantined": 0}
+    assert world.ledger.unfinished("logs", NOW + LEASE * 2) == 0
+    (clean,) = world.keys("clean")
+    assert from_parquet(world.store.get(clean)).num_rows == 2
+    (dlq,) = world.keys("dlq")
+    assert from_parquet(world.store.get(dlq)).column("data").to_pylist() == [b"rubbish"]
+
+
+def test_stages_find_nothing_twice(world: World) -> None:
+    """A doubled or false asset event costs a look and changes nothing."""
+    world.drain(event(1, "ERROR"))
+    for _ in range(2):
+        world.validate()
+        world.alert()
+        world.audit()
+    assert [group.count for group in world.alerts.groups()] == [1]
+    assert len(world.keys("clean")) == 1
+
+
+def test_a_lost_asset_event_is_made_good_by_the_next_run(world: World) -> None:
+    """Two drained batches are both validated by one run."""
+    world.drain(event(1))
+    world.drain(event(2))
+    assert len(world.validate().batches) == 2
+
+
+def test_a_batch_that_fails_its_suite_is_quarantined_and_told(world: World) -> None:
+    """It stays in staged/, nothing appears in clean/, and one quality alert goes out."""
+    twice = event(1)
+    world.drain(twice, twice)
+    world.validate()
+    assert world.audit().counts == {"published": 0, "quarantined": 1}
+    assert (len(world.keys("staged")), world.keys("clean")) == (1, [])
+    (group,) = world.alerts.groups()
+    assert "expect_column_values_to_be_unique(event_id)" in group.title
+    assert len(world.keys("quality")) == 1
+
+
+def test_an_incident_is_not_silenced_by_a_quality_problem(world: World) -> None:
+    """A quarantined batch's errors are alerted all the same."""
+    twice = event(1, "ERROR")
+    world.drain(twice, twice)
+    world.validate()
+    world.audit()
+    assert world.alert().counts == {"alertable": 2, "filtered": 0}
+    assert {group.count for group in world.alerts.groups()} == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("room", "stage"),
+    [
+        ("raw/", World.validate),
+        ("staged/", World.validate),
+        ("dlq/", World.validate),
+        ("staged/", World.alert),
+        ("staged/", World.audit),
+        ("quality/", World.audit),
+    ],
+)
+def test_an_outage_of_s3_is_an_error_first_and_no_loss_afterwards(
+    world: World, room: str, stage: Callable[[World], StageReport]
+) -> None:
+    """The stage raises while S3 is away; after it the batch goes through once."""
+    world.drain(event(1, "ERROR"), b"rubbish")
+    if stage is not World.validate:
+        world.validate()
+    world.store.refused = room
+    with pytest.raises(TransientError, match="did not answer"):
+        stage(world)
+    world.store.refused = ""
+    world.now += timedelta(minutes=1)
+    assert len(stage(world).batches) == 1
+    if stage is World.validate:
+        world.alert()
+        world.audit()
+        assert (len(world.keys("clean")), len(world.keys("dlq"))) == (1, 1)
+
+
+def test_one_batchs_trouble_does_not_hold_up_the_others(world: World) -> None:
+    """Of two batches the sound one is done before the error is raised."""
+    world.drain(event(1))
+    broken = world.keys("raw")[0]
+    world.drain(event(2))
+    world.store.objects[broken] = b"not parquet"
+    with pytest.raises(CaliError, match="validate"):
+        world.validate()
+    assert len(world.keys("staged")) == 1
+
+
+def test_a_failed_batch_rests_before_it_is_tried_again(world: World) -> None:
+    """A batch that cannot be done does not spin."""
+    world.drain(event(1))
+    world.store.refused = "raw/"
+    with pytest.raises(TransientError):
+        world.validate()
+    assert world.validate().batches == []
+
+
+def test_a_killed_stage_is_done_once_by_the_next_run(world: World) -> None:
+    """A run that died between its objects and its commit leaves no double."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    world.drain(event(1, "ERROR"), b"rubbish")
+    commit, world.ledger.complete_validate = world.ledger.complete_validate, die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        world.validate()
+    world.ledger.complete_validate = commit  # type: ignore[method-assign]
+    world.now += LEASE
+    assert len(validate_pending(world.place("another run")).batches) == 1
+    assert (len(world.keys("staged")), len(world.keys("dlq"))) == (1, 1)
+
+
+def test_a_staged_object_that_does_not_hold_what_the_ledger_says_is_not_published(world: World) -> None:
+    """The audit checks the conservation law before it publishes."""
+    world.drain(event(1), event(2))
+    world.validate()
+    world.drain(event(3))
+    world.validate()
+    first, second = world.keys("staged")
+    world.store.objects[first] = world.store.objects[second] = min(
+        world.store.objects[first], world.store.objects[second], key=lambda data: from_parquet(data).num_rows
+    )
+    with pytest.raises(CaliError, match="the ledger says 2"):
+        world.audit()
+    assert len(world.keys("clean")) == 1
