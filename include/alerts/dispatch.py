@@ -25,7 +25,7 @@ class DispatchReport:
     """What a dispatch did; the last three count messages by how their last attempt ended.
 
     ``deferred`` were rate limited or lost to another sender, ``failed`` met a transient error and wait for their next
-    attempt, ``parked`` wait until somebody has mended the cause. ``errors`` are the distinct reasons. ``waiting``
+    attempt, ``parked`` wait until somebody has mended the cause. ``errors`` are their distinct reasons. ``waiting``
     tells whether messages are left that fall due later.
     """
 
@@ -84,7 +84,7 @@ class _Dispatch:
         self._clock = clock
         self._wait = wait
         self._outcomes: dict[int, str] = {}
-        self._errors: dict[str, None] = {}
+        self._errors: dict[int, str] = {}
 
     def run(self, budget: timedelta) -> DispatchReport:
         deadline = self._clock() + budget
@@ -107,7 +107,7 @@ class _Dispatch:
             failed=outcomes.count("failed"),
             parked=outcomes.count("parked"),
             waiting=self._store.next_due() is not None,
-            errors=tuple(self._errors),
+            errors=tuple(dict.fromkeys(self._errors.values())),
         )
         log.info("dispatched %s", report)
         return report
@@ -132,6 +132,7 @@ class _Dispatch:
         except CaliError as error:
             return self._fail(message, error)
         self._store.mark_sent(message, reference, count, self._clock(), self._settings)
+        self._errors.pop(message.id, None)
         return "sent"
 
     def _look_for(self, message: OutboxMessage) -> MessageReference | None:
@@ -165,7 +166,7 @@ class _Dispatch:
 
     def _fail(self, message: OutboxMessage, error: CaliError) -> str:
         now = self._clock()
-        self._errors[str(error)] = None
+        self._errors[message.id] = str(error)
         if error.permanent:
             self._store.park(message, str(error), now)
             log.warning("parked message=%d channel=%s error=%s", message.id, message.channel, error)

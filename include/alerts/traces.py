@@ -11,7 +11,7 @@ LONGEST = 65_536
 FRAMES = 5
 
 PYTHON_MARK = "Traceback (most recent call last)"
-_JAVA_MARK = re.compile(r"^\s+at [^\s(]+\(", re.MULTILINE)
+_JAVA_MARK = re.compile(r"^[ \t]+at [^\s(]+\(", re.MULTILINE)
 _PYTHON_FRAME = re.compile(r'File "(?P<path>[^"]+)", line \d+, in (?P<function>.+)')
 
 # Frames below these are a runtime's or a framework's; what they call is the application.
@@ -63,7 +63,9 @@ def _java_lines(text: str) -> tuple[str, ...]:
             continue
         skipped_indent = -1
         if body.startswith("at ") and indent:
-            kept.append(body[3:].partition("(")[0])
+            frame = body[3:].partition("(")[0]
+            # Taken out here, not later, so that the cache behind this knows the trace again.
+            kept.append(_GENERATED.sub("", frame) if "$$" in frame else frame)
         elif body.startswith("Suppressed: "):
             skipped_indent = indent
         elif body.startswith("Caused by: "):

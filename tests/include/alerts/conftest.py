@@ -1,0 +1,79 @@
+"""What the alerts' tests share: events, a clock that moves only when told to, and a store with a messenger."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include.adapters.slack_memory import InMemoryMessenger
+from include.alerts.event import AlertEvent, RecordIdentity
+from include.alerts.settings import AlertSettings
+from include.alerts.store_memory import InMemoryAlertStore
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class ManualClock:
+    """A clock for ``clock`` and ``wait``: waiting moves it on at once."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """Return the instant at which the clock stands."""
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        """Move the clock on."""
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def noon() -> datetime:
+    """An instant to count from."""
+    return NOON
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at noon."""
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+def settings() -> AlertSettings:
+    """The defaults."""
+    return AlertSettings()
+
+
+@pytest.fixture
+def store() -> InMemoryAlertStore:
+    """An empty store."""
+    return InMemoryAlertStore()
+
+
+@pytest.fixture
+def messenger(clock: ManualClock) -> InMemoryMessenger:
+    """A Slack with the two default channels."""
+    return InMemoryMessenger(clock)
+
+
+@pytest.fixture
+def event() -> Callable[..., AlertEvent]:
+    """Return a maker of events; every field has a default."""
+
+    def make(message: str = "payment gateway unreachable", *, number: int = 1, **fields: object) -> AlertEvent:
+        values: dict[str, object] = {
+            "stream": "logs",
+            "severity": "ERROR",
+            "service": "payments",
+            "title": message.partition("\n")[0],
+            "message": message,
+            "stack_trace": None,
+            "occurred_at": NOON,
+            "arrived_at": NOON,
+            "identity": RecordIdentity("shardId-000000000000", str(number)),
+        }
+        return AlertEvent(**(values | fields))  # type: ignore[arg-type]
+
+    return make

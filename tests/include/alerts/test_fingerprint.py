@@ -1,0 +1,175 @@
+"""Claims about fingerprints: what is the same problem, and what is another."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.alerts.event import AlertEvent, RecordIdentity, quality_event
+from include.alerts.fingerprint import fingerprint
+from include.alerts.traces import sections
+
+JAVA = """com.acme.shop.CheckoutException: order 4711 failed
+\tat com.acme.shop.Checkout.pay(Checkout.java:88)
+\tat com.acme.shop.Checkout.lambda$run$3(Checkout.java:51)
+\tat com.acme.shop.Rules$$Lambda$412/0x0000000800c8f000.accept(Unknown Source)
+\tat java.base/java.util.ArrayList.forEach(ArrayList.java:1511)
+\tat org.springframework.aop.framework.ReflectiveMethodInvocation.proceed(ReflectiveMethodInvocation.java:186)
+\tat com.acme.shop.Checkout$$EnhancerBySpringCGLIB$$1a2b3c.pay(<generated>)
+\tSuppressed: java.io.IOException: socket 7
+\t\tat com.acme.net.Pool.close(Pool.java:9)
+\tCaused by: java.lang.IllegalStateException
+\t\t... 3 more
+Caused by: java.net.SocketTimeoutException: Read timed out after 3000 ms
+\tat java.base/sun.nio.ch.NioSocketImpl.timedRead(NioSocketImpl.java:288)
+\tat app//com.acme.pay.Gateway.call(Gateway.java:12)
+\t... 31 more
+"""
+JAVA_ELSEWHERE = (
+    JAVA.replace("4711", "99")
+    .replace(":88", ":91")
+    .replace("Lambda$412/0x0000000800c8f000", "Lambda$9/0x00000008001")
+    .replace("1a2b3c", "99ffee")
+    .replace("$run$3", "$run$4")
+    .replace("3000 ms", "2999 ms")
+    .replace("socket 7", "socket 8")
+    .replace("31 more", "29 more")
+)
+PYTHON = """Traceback (most recent call last):
+  File "/srv/releases/20260301/shop/cart.py", line 12, in add
+    price = prices[sku]
+KeyError: 'SKU-1'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/usr/lib/python3.11/asyncio/base_events.py", line 650, in run_until_complete
+    return future.result()
+  File "/srv/releases/20260301/shop/app.py", line 40, in handle
+    cart.add(sku)
+  File "/srv/venv/lib/python3.11/site-packages/flask/app.py", line 9, in full
+    return rv
+shop.errors.CartError: no price for SKU-1
+  and a second line
+"""
+PYTHON_ELSEWHERE = (
+    PYTHON.replace("20260301", "20260402").replace("line 12", "line 14").replace("SKU-1", "SKU-77").replace("40", "41")
+)
+PINNED = [
+    ("31b76c73e938654e46aa41300939c289", 1),
+    ("27fbb3f4e7d188b6027144f8624bdf2a", 1),
+    ("8d7618c57eafdfbaf4786417cc598441", 1),
+    ("ccf69e049975cba2d53b427ac505c7e5", 1),
+]
+MakeEvent = Callable[..., AlertEvent]
+
+
+def test_a_java_trace_is_its_chain_and_its_own_frames() -> None:
+    """Messages, line numbers, lambdas, proxies, frameworks and suppressed exceptions are left out."""
+    found = [(section.exception, section.frames) for section in sections(JAVA)]
+    assert found == [
+        ("java.net.SocketTimeoutException", ("com.acme.pay.Gateway.call",)),
+        (
+            "com.acme.shop.CheckoutException",
+            ("com.acme.shop.Checkout.pay", "com.acme.shop.Checkout.lambda$run", "com.acme.shop.Rules.accept"),
+        ),
+    ]
+
+
+def test_a_python_trace_is_its_chain_and_its_own_frames() -> None:
+    """The root cause comes first; a release's folder, line numbers and the standard library are left out."""
+    found = [(section.exception, section.frames) for section in sections(PYTHON)]
+    assert found == [("KeyError", ("shop/cart.py:add",)), ("shop.errors.CartError", ("shop/app.py:handle",))]
+
+
+@pytest.mark.parametrize(("one", "other"), [(JAVA, JAVA_ELSEWHERE), (PYTHON, PYTHON_ELSEWHERE)], ids=["java", "python"])
+def test_the_same_fault_in_another_process_has_the_same_fingerprint(event: MakeEvent, one: str, other: str) -> None:
+    """Line numbers, addresses, ids, pods, services and messages make no difference to a trace's fingerprint."""
+    first = fingerprint(event("order 4711 failed", stack_trace=one))
+    second = fingerprint(event("order 99 failed", stack_trace=other, service="orders"))
+    assert first == second
+
+
+def test_another_cause_has_another_fingerprint(event: MakeEvent) -> None:
+    """The same outer exception with another root cause, or from another own frame, is another problem."""
+    traces = [
+        JAVA,
+        JAVA.replace("java.net.SocketTimeoutException", "java.net.ConnectException"),
+        JAVA.replace("Gateway.call", "Gateway.refund"),
+        PYTHON,
+        PYTHON.replace("KeyError", "ValueError"),
+    ]
+    values = {fingerprint(event("order failed", stack_trace=trace)).value for trace in traces}
+    assert len(values) == len(traces)
+
+
+def test_a_trace_inside_the_message_counts_as_one(event: MakeEvent) -> None:
+    """A logger that writes the trace into the message is understood, too."""
+    inside = fingerprint(event(f"request 7 failed\n{PYTHON}"))
+    assert inside == fingerprint(event("request 7 failed", stack_trace=PYTHON))
+
+
+def test_a_trace_of_frameworks_alone_still_tells_faults_apart(event: MakeEvent) -> None:
+    """Without an own frame the first frames of any kind are used."""
+    deep = "java.lang.OutOfMemoryError\n\tat java.util.Arrays.copyOf(Arrays.java:1)\n"
+    other = deep.replace("Arrays.copyOf", "HashMap.resize")
+    assert fingerprint(event(stack_trace=deep)) != fingerprint(event(stack_trace=other))
+
+
+def test_without_a_trace_service_level_and_template_count(event: MakeEvent) -> None:
+    """WARN and ERROR, two services and two messages stay apart; numbers and a level's spelling do not matter."""
+    base = fingerprint(event("disk 7 is full"))
+    assert base == fingerprint(event("disk 8 is full", severity="error"))
+    others = [
+        event("disk 7 is full", severity="WARN"),
+        event("disk 7 is full", service="orders"),
+        event("disk 7 is slow"),
+    ]
+    assert base.value not in {fingerprint(other).value for other in others}
+    assert base.title == "disk <num> is full"
+
+
+def test_a_quality_failure_is_its_stream_suite_and_expectations(noon: datetime) -> None:
+    """The next batch's failure of the same expectations is the same problem, whatever was observed."""
+
+    def value(stream: str, suite: str, failures: dict[str, str]) -> str:
+        return fingerprint(quality_event(stream, suite, failures, RecordIdentity("s", "1"), noon)).value
+
+    base = value("tx", "suite", {"a": "1", "b": "2"})
+    assert base == value("tx", "suite", {"b": "9", "a": "8"})
+    others = {value("logs", "suite", {"a": "", "b": ""}), value("tx", "other", {"a": "", "b": ""})}
+    assert base not in others | {value("tx", "suite", {"a": "1"})}
+
+
+def test_a_fingerprint_never_moves(event: MakeEvent, noon: datetime) -> None:
+    """Trap 18: these values are in users' databases; a better rule is a new VERSION, not another value."""
+    quality = quality_event("tx", "suite", {"not_null(amount)": "3"}, RecordIdentity("s", "1"), noon)
+    made = [
+        fingerprint(event("disk 7 is full")),
+        fingerprint(event(stack_trace=JAVA)),
+        fingerprint(event(stack_trace=PYTHON)),
+        fingerprint(quality),
+    ]
+    assert [(found.value, found.version) for found in made] == PINNED
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "\tat a.b(", "\n at ", "$$_", 'File "', "Caused by: "])
+def test_a_hostile_trace_costs_little(event: MakeEvent, unit: str) -> None:
+    """However a trace of a megabyte repeats itself, its fingerprint takes milliseconds."""
+    started = time.process_time()
+    trace = "Traceback (most recent call last):\n" + unit * (1_000_000 // len(unit))
+    found = [fingerprint(event(stack_trace=text)) for text in (trace, trace.partition("\n")[2])]
+    assert [len(each.value) for each in found] == [32, 32]
+    assert time.process_time() - started < 0.5
+
+
+@given(st.text(max_size=300), st.none() | st.text(max_size=300))
+def test_any_text_has_a_fingerprint(message: str, trace: str | None) -> None:
+    """Whatever a log holds, it is grouped and its title is not empty."""
+    now = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
+    made = AlertEvent("logs", "ERROR", "s", "", message, trace, now, now, RecordIdentity("s", "1"))
+    found = fingerprint(made)
+    assert (len(found.value), bool(found.title)) == (32, True)
