@@ -13,8 +13,6 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from include.alerts.filtering import FilterRules
-from include.alerts.settings import AlertSettings
 from include.drain.buffer import BufferHints
 from include.errors import ConfigurationError
 
@@ -100,53 +98,18 @@ def stream_settings(stream: str, environment: Mapping[str, str] = os.environ) ->
         for variable in (f"CALI_{field}".upper(), f"CALI_{stream}_{field}".upper()):
             if environment.get(variable):
                 values[field] = environment[variable]
-    return _validated(StreamSettings, values)
+    return from_environment(StreamSettings, values)
 
 
-class _AlertVariables(BaseModel):
-    """The alert settings that the environment may hold; lists are comma-separated, spans in seconds."""
-
-    alert_channel: str = AlertSettings().alert_channel
-    quality_channel: str = AlertSettings().quality_channel
-    alert_levels: str = ",".join(FilterRules().levels)
-    alert_keywords: str = ""
-    alert_held_back: str = ""
-    alert_update_interval_s: Annotated[float, Field(ge=1)] = AlertSettings().update_interval.total_seconds()
-    alert_quiet_after_s: Annotated[float, Field(ge=10)] = AlertSettings().quiet_after.total_seconds()
-
-
-def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings:
-    """Return the alert settings: ``CALI_ALERT_CHANNEL``, ``CALI_ALERT_KEYWORDS`` (comma-separated) and so on.
+def from_environment(model: type[Model], values: Mapping[str, str]) -> Model:
+    """Validate ``values``, by field name, that stand in the environment as ``CALI_<FIELD>``.
 
     Raises:
         ConfigurationError: a variable has a value that is not allowed; the message names both.
     """
-    fields = _AlertVariables.model_fields
-    given = {
-        field: environment[f"CALI_{field}".upper()] for field in fields if environment.get(f"CALI_{field}".upper())
-    }
-    variables = _validated(_AlertVariables, given)
-    return AlertSettings(
-        alert_channel=variables.alert_channel,
-        quality_channel=variables.quality_channel,
-        rules=FilterRules(
-            levels=_listed(variables.alert_levels),
-            keywords=_listed(variables.alert_keywords),
-            held_back=_listed(variables.alert_held_back),
-        ),
-        update_interval=timedelta(seconds=variables.alert_update_interval_s),
-        quiet_after=timedelta(seconds=variables.alert_quiet_after_s),
-    )
-
-
-def _validated(model: type[Model], values: Mapping[str, str]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = f"CALI_{first['loc'][0]}".upper()
         raise ConfigurationError(f"{variable}={first['input']!r} is not allowed: {first['msg']}") from error
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -79,7 +79,7 @@ def object_store(bucket: str, conn_id: str = AWS) -> "S3ObjectStore":
 def messenger(conn_id: str = SLACK) -> "Iterator[Messenger]":
     """Yield Slack by the provider's hook: the API with a bot token, or an incoming webhook."""
     from include.adapters.slack import SlackApiMessenger, SlackWebhookMessenger  # noqa: PLC0415
-    from include.settings import alert_settings  # noqa: PLC0415
+    from include.alerts.environment import alert_settings  # noqa: PLC0415
 
     if connection(conn_id).conn_type == "slackwebhook":
         from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook  # noqa: PLC0415

@@ -8,8 +8,9 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from cali.connections import AWS, POSTGRES, SLACK, missing
 from include import streams
+from include.alerts.environment import alert_settings
 from include.errors import ConfigurationError
-from include.settings import alert_settings, stream_settings
+from include.settings import stream_settings
 
 
 def problems() -> list[str]:
@@ -30,7 +31,7 @@ def problems() -> list[str]:
 
 def _defined(conn_id: str) -> bool:
     # Outside a task there is no Task SDK to ask for a Connection, so Airflow's own model has to look it up.
-    from airflow.models.connection import Connection  # noqa: PLC0415, TID251, AIR311
+    from airflow.models.connection import Connection  # noqa: PLC0415, TID251
 
     try:
         Connection.get_connection_from_secrets(conn_id)

@@ -8,8 +8,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from cali import connections
 from include import streams
+from include.alerts.environment import alert_settings
 from include.records import utc_now
-from include.settings import alert_settings, stream_settings
+from include.settings import stream_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,52 @@
+"""The alert settings that the environment holds."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from include.alerts.filtering import FilterRules
+from include.alerts.settings import AlertSettings
+from include.settings import from_environment
+
+
+class _AlertVariables(BaseModel):
+    """The alert settings that the environment may hold; lists are comma-separated, spans in seconds."""
+
+    alert_channel: str = AlertSettings().alert_channel
+    quality_channel: str = AlertSettings().quality_channel
+    alert_levels: str = ",".join(FilterRules().levels)
+    alert_keywords: str = ""
+    alert_held_back: str = ""
+    alert_update_interval_s: Annotated[float, Field(ge=1)] = AlertSettings().update_interval.total_seconds()
+    alert_quiet_after_s: Annotated[float, Field(ge=10)] = AlertSettings().quiet_after.total_seconds()
+
+
+def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings:
+    """Return the alert settings: ``CALI_ALERT_CHANNEL``, ``CALI_ALERT_KEYWORDS`` (comma-separated) and so on.
+
+    Raises:
+        ConfigurationError: a variable has a value that is not allowed; the message names both.
+    """
+    fields = _AlertVariables.model_fields
+    given = {
+        field: environment[f"CALI_{field}".upper()] for field in fields if environment.get(f"CALI_{field}".upper())
+    }
+    variables = from_environment(_AlertVariables, given)
+    return AlertSettings(
+        alert_channel=variables.alert_channel,
+        quality_channel=variables.quality_channel,
+        rules=FilterRules(
+            levels=_listed(variables.alert_levels),
+            keywords=_listed(variables.alert_keywords),
+            held_back=_listed(variables.alert_held_back),
+        ),
+        update_interval=timedelta(seconds=variables.alert_update_interval_s),
+        quiet_after=timedelta(seconds=variables.alert_quiet_after_s),
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
