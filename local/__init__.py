@@ -1,0 +1,1 @@
+"""The embedded stack for one machine: pinned servers, a supervisor, the verbs of the Makefile."""

@@ -1,0 +1,1 @@
+"""The embedded servers of the one-machine stack: one module per server, pinned, all on loopback."""
