@@ -22,7 +22,7 @@ from include.simulator.progress import Progress
 from include.simulator.record import Generator, GeneratorOptions, SimulatedRecord, StreamSimulation, as_one_line
 from include.simulator.registry import simulation
 from include.simulator.sinks import Sink, TextSink
-from include.simulator.stop import Stop
+from include.simulator.stop import Stop, stop_on_signals
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _simulate(options: Namespace) -> None:
-    stop = Stop()
-    stop.on_signals()
     chosen = simulation(options.stream)
     generator = chosen.generator(_generator_options(options))
     logger.info("start: stream=%s to=%s rate=%g seed=%d", options.stream, options.to, options.rate, options.seed)
     progress = Progress(sys.stderr, time.monotonic)
-    with _sink(options, chosen, progress, stop) as sink:
+    with stop_on_signals() as stop, _sink(options, chosen, progress, stop) as sink:
         try:
             run(_source(generator, options), sink, load_of(options), stop, progress, options.duration, options.count)
         finally:

@@ -3,18 +3,19 @@
 import os
 import select
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
 class Stop:
-    """Set once, by SIGTERM, SIGINT or a call; waiting for it is how the simulator passes its time.
+    """Set once, by a signal or a call; waiting for it is how the simulator passes its time.
 
     A pipe carries the wish, because a ``threading.Event`` that a signal handler sets can deadlock with its waiter.
     """
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
         self.requested = False
 
     def request(self) -> None:
@@ -28,12 +29,25 @@ class Stop:
         ready, _, _ = select.select([self._read], [], [], max(0.0, seconds))
         return bool(ready)
 
-    def on_signals(self) -> None:
-        """Take SIGTERM and SIGINT as the wish to stop."""
+    def close(self) -> None:
+        """Give the pipe back; the object is of no use afterwards."""
+        os.close(self._read)
+        os.close(self._write)
 
-        def handle(number: int, frame: FrameType | None) -> None:
-            del number, frame
-            self.request()
 
-        signal.signal(signal.SIGTERM, handle)
-        signal.signal(signal.SIGINT, handle)
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Give a ``Stop`` that SIGTERM and SIGINT request, until the block ends."""
+    stop = Stop()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.request()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        stop.close()
