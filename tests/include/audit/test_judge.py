@@ -1,10 +1,12 @@
 """The audit's verdicts, on batches of the logs stream and on suites made for one purpose."""
 
 import json
-import threading
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -136,11 +138,33 @@ def test_threads_may_audit_at_the_same_time() -> None:
     assert verdicts == [(number % 2 == 1, number + 1) for number in range(12)]
 
 
-def test_audit_leaves_no_thread_behind() -> None:
-    """A process that has audited may fork: it has the threads that it had before."""
-    before = set(threading.enumerate())
-    audit(table_of(["yes"]), WORDS, NOW)
-    assert set(threading.enumerate()) == before
+def test_audit_leaves_nothing_behind_in_a_new_process(tmp_path: Path) -> None:
+    """A first audit prints nothing, writes no file, connects to nobody, and starts no thread, so forking stays safe."""
+    script = """
+import sys
+import threading
+
+heard = {"socket.connect", "socket.getaddrinfo", "os.mkdir", "tempfile.mkdtemp", "tempfile.mkstemp"}
+noted = []
+sys.addaudithook(lambda event, args: noted.append(event) if event in heard else None)
+from test_judge import NOW, WORDS, audit, table_of
+import great_expectations
+noted.clear()
+assert not audit(table_of(["no"]), WORDS, NOW).success
+assert noted == [], noted
+assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
+"""
+    paths = ":".join([str(Path(__file__).parent), *sys.path])
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr, list(tmp_path.iterdir())) == (0, "", "", [])
 
 
 def test_row_holds_json_and_the_names_of_the_table() -> None:

@@ -282,7 +282,9 @@ def test_the_linger_ends_a_fixed_time_after_the_last_batch(last: int | None, exp
     steps=st.lists(
         st.one_of(
             st.tuples(st.just("put"), st.binary(max_size=20)),
-            st.tuples(st.sampled_from(["split", "merge", "drain", "small_drain", "throttle", "expire", "away"]), st.none()),
+            st.tuples(
+                st.sampled_from(["split", "merge", "drain", "small_drain", "throttle", "expire", "away"]), st.none()
+            ),
         ),
         max_size=30,
     )

@@ -53,9 +53,7 @@ def advance(number: int, version: int, *, closed: bool = False) -> Advance:
 def drained(ledger: Ledger, count: int = 1) -> None:
     ledger.register("logs", [SHARD], None, NOW)
     for number in range(1, count + 1):
-        ledger.commit_drain(
-            batch(number), advance(number, number - 1), "run", NOW + timedelta(milliseconds=number)
-        )
+        ledger.commit_drain(batch(number), advance(number, number - 1), "run", NOW + timedelta(milliseconds=number))
 
 
 def claim_one(ledger: Ledger, stage: Stage, owner: str = "run", now: datetime = NOW + timedelta(seconds=1)):

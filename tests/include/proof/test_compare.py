@@ -1,0 +1,86 @@
+"""The proof finds what is wrong and nothing else."""
+
+from hashlib import sha256
+
+import pyarrow as pa
+import pytest
+
+from include.adapters.object_store import InMemoryObjectStore
+from include.parquet import to_parquet
+from include.proof.compare import Accepted, Identity, Proof, compare, holdings
+
+SHARD = "shardId-000000000000"
+LINEAGE = ("_shard_id", "_sequence_number", "_sub_sequence")
+
+
+def accepted(number: int, *, valid: bool = True) -> Accepted:
+    return Accepted(Identity(SHARD, str(number), 0), sha256(b"%d" % number).hexdigest(), valid)
+
+
+class Bucket:
+    """A bucket in which each record lies where a test puts it."""
+
+    def __init__(self) -> None:
+        self.store = InMemoryObjectStore()
+
+    def raw(self, *numbers: int, data: bytes | None = None) -> "Bucket":
+        rows = [(str(n), 0, data or b"%d" % n) for n in numbers]
+        return self._put(
+            f"raw/stream=logs/{SHARD}-{len(self.store.objects)}", ("sequence_number", "sub_sequence", "data"), rows
+        )
+
+    def staged(self, *numbers: int, room: str = "staged") -> "Bucket":
+        rows = [(SHARD, str(n), 0) for n in numbers]
+        return self._put(f"{room}/stream=logs/{len(self.store.objects)}", LINEAGE, rows)
+
+    def dlq(self, *numbers: int) -> "Bucket":
+        rows = [(SHARD, str(n), 0, b"%d" % n) for n in numbers]
+        return self._put(f"dlq/stream=logs/{len(self.store.objects)}", (*LINEAGE, "data"), rows)
+
+    def _put(self, key: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> "Bucket":
+        table = pa.table({name: [row[index] for row in rows] for index, name in enumerate(columns)})
+        self.store.put(key, to_parquet(table))
+        return self
+
+    def proof(self, *journal: Accepted) -> Proof:
+        return compare(journal, holdings(self.store, "logs"))
+
+
+def test_records_that_lie_once_where_they_belong_are_proved() -> None:
+    """Valid ones staged, malformed ones dead-lettered: the proof holds."""
+    proof = Bucket().raw(1, 2).staged(1).dlq(2).staged(1, room="clean").proof(accepted(1), accepted(2, valid=False))
+    assert proof == Proof(produced=2, lost=0, duplicated=0, misjudged=0, unjournaled=0, examples=())
+    assert proof.holds
+
+
+@pytest.mark.parametrize(
+    ("bucket", "journal", "wrong"),
+    [
+        (Bucket().raw(1), accepted(1), {"lost": 1}),
+        (Bucket().staged(1), accepted(1), {"lost": 1}),
+        (Bucket().raw(1, data=b"altered").staged(1), accepted(1), {"lost": 1}),
+        (Bucket().raw(1).staged(1, 1), accepted(1), {"duplicated": 1}),
+        (Bucket().raw(1).staged(1).staged(1).staged(1), accepted(1), {"duplicated": 2}),
+        (Bucket().raw(1).staged(1).dlq(1), accepted(1), {"duplicated": 1, "misjudged": 1}),
+        (Bucket().raw(1).staged(1).staged(1, 1, room="clean"), accepted(1), {"duplicated": 1}),
+        (Bucket().raw(1).dlq(1), accepted(1), {"misjudged": 1}),
+        (Bucket().raw(1).staged(1), accepted(1, valid=False), {"misjudged": 1}),
+    ],
+)
+def test_each_fault_is_found(bucket: Bucket, journal: Accepted, wrong: dict[str, int]) -> None:
+    """A record that is missing, altered, doubled or in the wrong room breaks the proof and is named."""
+    proof = bucket.proof(journal)
+    found = {name: getattr(proof, name) for name in ("lost", "duplicated", "misjudged") if getattr(proof, name)}
+    assert (found, proof.holds) == (wrong, False)
+    assert SHARD in proof.examples[0]
+
+
+def test_an_orphan_in_raw_is_no_double() -> None:
+    """An object that a killed drain left behind holds the same bytes and is named by nobody."""
+    assert Bucket().raw(1).raw(1, 2).staged(1, 2).proof(accepted(1), accepted(2)).holds
+
+
+def test_a_record_that_the_producer_could_not_write_down_is_counted_apart() -> None:
+    """A killed producer's last records are neither lost nor doubled."""
+    proof = Bucket().raw(1).staged(1).proof()
+    assert (proof.unjournaled, proof.holds) == (1, True)
