@@ -1,6 +1,6 @@
 """Data Docs: a verdict as a page that a browser shows without asking any other server.
 
-Great Expectations' own renderer makes the page. As it comes, it loads style sheets, scripts and a logo from nine hosts
+Great Expectations' own renderer makes the page. As it comes, it loads style sheets, scripts and a logo from seven hosts
 and puts unexpected values into the page as they are, so that a log line could bring its own script. Here values are
 escaped, what is loaded or run is taken out, a small style sheet takes its place, and a content security policy holds
 the browser to it.
