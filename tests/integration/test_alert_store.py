@@ -1,0 +1,322 @@
+"""The contract of an alert store, for the twin and for Postgres, and that the two never differ."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from include.adapters.slack import MessageReference
+from include.alerts.contract import AlertStore
+from include.alerts.event import AlertEvent, RecordIdentity, quality_event
+from include.alerts.group import AlertGroup
+from include.alerts.grouping import GroupIncrement, group_events
+from include.alerts.outbox import Delivery, Kind, Message, Notice, OutboxMessage
+from include.alerts.settings import AlertSettings
+from include.alerts.store import PostgresAlertStore
+from include.alerts.store_memory import InMemoryAlertStore
+from include.errors import FencedError
+from include.sql.migrate import upgrade
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+SETTINGS = AlertSettings()
+REFERENCE = MessageReference("C1", "1.0")
+POSTGRES = pytest.param("postgres", marks=pytest.mark.integration)
+both_stores = pytest.mark.parametrize("store", ["memory", POSTGRES], indirect=True)
+
+
+def event(message: str = "disk full", number: int = 1, **fields: Any) -> AlertEvent:
+    """Return an event with defaults for what is not given."""
+    values: dict[str, Any] = {
+        "stream": "logs",
+        "severity": "ERROR",
+        "service": "payments",
+        "title": message,
+        "message": message,
+        "stack_trace": None,
+        "occurred_at": NOON,
+        "arrived_at": NOON,
+        "identity": RecordIdentity("shardId-0", str(number)),
+    }
+    return AlertEvent(**(values | fields))
+
+
+def increments(*messages: str, **fields: Any) -> list[GroupIncrement]:
+    """Return the increments of one event a message."""
+    return group_events([event(message, number, **fields) for number, message in enumerate(messages)])
+
+
+@pytest.fixture
+def database(postgres_uri: str) -> str:
+    """Return the URI of a database with CALI's schema."""
+    upgrade(postgres_uri)
+    return postgres_uri
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Iterator[AlertStore]:
+    """Return the twin or the real store, empty."""
+    if request.param == "memory":
+        yield InMemoryAlertStore()
+        return
+    with psycopg.connect(request.getfixturevalue("database"), autocommit=True) as connection:
+        yield PostgresAlertStore(connection)
+
+
+def claimed(store: AlertStore, now: datetime) -> OutboxMessage:
+    """Return the next message, which there must be."""
+    message = store.claim(now, SETTINGS)
+    assert message is not None
+    return message
+
+
+@both_stores
+def test_a_batch_counts_once(store: AlertStore) -> None:
+    """The same batch again changes neither counts nor messages; another batch adds."""
+    batch = increments("disk full", "disk full", "no route")
+    first = store.apply("b1", batch, NOON, "http://run/1", SETTINGS)
+    before = (store.groups(), store.messages())
+    again = store.apply("b1", batch, NOON + SECOND, "http://run/2", SETTINGS)
+    assert (first.applied, first.groups, first.records, first.opened, again.applied) == (True, 2, 3, 2, False)
+    assert (store.groups(), store.messages()) == before
+    store.apply("b2", batch, NOON + SECOND, "http://run/2", SETTINGS)
+    assert [(group.count, group.batches, group.run_url) for group in store.groups()] == [
+        (4, 2, "http://run/2"),
+        (2, 2, "http://run/2"),
+    ]
+
+
+@both_stores
+def test_records_and_quality_of_one_batch_both_count(store: AlertStore) -> None:
+    """The batch's failed suite is told although its records were told before, each in its channel."""
+    failed = group_events([quality_event("logs", "suite", {"not_null(a)": "1"}, RecordIdentity("s", "1"), NOON)])
+    assert store.apply("b1", increments("disk full"), NOON, None, SETTINGS).applied is True
+    assert store.apply("b1", failed, NOON, None, SETTINGS).applied is True
+    assert store.apply("b1", failed, NOON, None, SETTINGS).applied is False
+    assert [(group.category, group.channel) for group in store.groups()] == [
+        ("record", "cali-alerts"),
+        ("quality", "cali-quality"),
+    ]
+
+
+@both_stores
+def test_a_group_joins_what_its_batches_bring(store: AlertStore) -> None:
+    """Time span, origins and the most urgent level are of all batches; the sample is of the first."""
+    trace = "a.B\n\tat com.acme.X.y(X.java:1)\n"
+    one = increments("one", severity="WARN", stack_trace=trace, attributes={"pod": "b"}, occurred_at=NOON - SECOND)
+    two = increments("two", stack_trace=trace, service="orders", attributes={"pod": "a", "version": "Z"})
+    store.apply("b1", one, NOON, None, SETTINGS)
+    store.apply("b2", two, NOON + SECOND, None, SETTINGS)
+    [group] = store.groups()
+    assert (group.severity, group.services, group.pods, group.versions) == (
+        "ERROR",
+        ("orders", "payments"),
+        ("a", "b"),
+        ("Z",),
+    )
+    assert (group.first_seen, group.last_seen, group.updated_at) == (NOON - SECOND, NOON, NOON + SECOND)
+    assert group.sample.startswith("one\n")
+
+
+@both_stores
+def test_streams_do_not_share_a_group(store: AlertStore) -> None:
+    """One fingerprint in two streams is two groups."""
+    store.apply("b1", increments("x") + increments("x", stream="transactions"), NOON, None, SETTINGS)
+    assert [group.stream for group in store.groups()] == ["logs", "transactions"]
+
+
+@both_stores
+def test_a_quiet_group_is_closed_and_a_return_opens_another(store: AlertStore) -> None:
+    """There is one open group a fingerprint; after the quiet time the next record opens a new one with a new post."""
+    store.apply("b1", increments("x"), NOON, None, SETTINGS)
+    later = NOON + SETTINGS.quiet_after
+    assert [store.close_quiet(later - SECOND, SETTINGS), store.close_quiet(later, SETTINGS)] == [0, 1]
+    report = store.apply("b2", increments("x"), later, None, SETTINGS)
+    assert (report.opened, [group.state for group in store.groups()]) == (1, ["closed", "open"])
+
+
+@both_stores
+def test_a_message_names_the_record_that_made_it(store: AlertStore) -> None:
+    """Shard, sequence number and arrival travel with the message, so its latency can be told."""
+    store.apply("b1", increments("x", arrived_at=NOON - SECOND), NOON, None, SETTINGS)
+    [message] = store.messages()
+    cause = (message.cause_shard_id, message.cause_sequence_number, message.cause_sub_sequence)
+    assert (cause, message.cause_arrived_at) == (("shardId-0", "0", 0), NOON - SECOND)
+
+
+@both_stores
+def test_a_claim_takes_the_message_and_the_channels_slot(store: AlertStore) -> None:
+    """Nobody else gets the message, and the channel's next one comes a second later."""
+    store.apply("b1", increments("x", "y"), NOON, None, SETTINGS)
+    first = claimed(store, NOON)
+    assert (first.state, first.attempts, first.unresolved_since) == (Delivery.SENDING, 1, None)
+    assert (store.claim(NOON, SETTINGS), store.next_due()) == (None, NOON + SECOND)
+    assert claimed(store, NOON + SECOND).id != first.id
+
+
+@both_stores
+def test_claims_go_by_kind_urgency_and_age(store: AlertStore) -> None:
+    """First posts before updates, ERROR before WARN, old before new."""
+    store.apply("b1", increments("known", severity="FATAL"), NOON, None, SETTINGS)
+    store.mark_sent(claimed(store, NOON), REFERENCE, 1, NOON, SETTINGS)
+    now = NOON + 60 * SECOND
+    warnings = increments("warning", severity="WARN")
+    store.apply("b2", increments("known", severity="FATAL") + warnings, now, None, SETTINGS)
+    store.enqueue(Notice("n", "cali-alerts", "ERROR", Message("t", [])), now + SECOND)
+    order = []
+    for step in range(1, 4):
+        message = claimed(store, now + step * SECOND)
+        order.append((message.kind, message.severity_rank))
+    assert order == [(Kind.NOTICE, 1), (Kind.OPEN, 2), (Kind.UPDATE, 0)]
+
+
+@both_stores
+def test_a_sent_message_settles_the_groups_account(store: AlertStore) -> None:
+    """The group keeps reference and announced count; what came meanwhile is due as one update after the interval."""
+    store.apply("b1", increments("x"), NOON, None, SETTINGS)
+    message = claimed(store, NOON)
+    store.apply("b2", increments("x"), NOON, None, SETTINGS)
+    store.mark_sent(message, REFERENCE, 1, NOON + SECOND, SETTINGS)
+    store.apply("b3", increments("x"), NOON + SECOND, None, SETTINGS)
+    group = store.group(message.group_id or 0)
+    assert (group.slack_channel, group.slack_ts, group.announced_count, group.count) == ("C1", "1.0", 1, 3)
+    assert [(m.kind, m.state, m.accepted_ts) for m in store.messages()] == [
+        (Kind.OPEN, Delivery.SENT, "1.0"),
+        (Kind.UPDATE, Delivery.PENDING, None),
+    ]
+    assert store.next_due() == NOON + 11 * SECOND
+
+
+@both_stores
+def test_a_lease_that_ended_passes_the_message_on_in_doubt(store: AlertStore) -> None:
+    """The next claim knows since when the message may be in Slack; the first claimer is fenced off."""
+    store.apply("b1", increments("x"), NOON, None, SETTINGS)
+    first = claimed(store, NOON)
+    after = NOON + SETTINGS.lease
+    assert store.claim(after - SECOND, SETTINGS) is None
+    second = claimed(store, after)
+    assert (second.attempts, second.unresolved_since) == (2, NOON)
+    for late in (
+        lambda: store.mark_sent(first, REFERENCE, 1, after, SETTINGS),
+        lambda: store.release(first, "e", after, None),
+        lambda: store.park(first, "e", after),
+    ):
+        with pytest.raises(FencedError):
+            late()
+    assert store.group(1).announced_count == 0
+    store.mark_sent(second, REFERENCE, 1, after, SETTINGS)
+
+
+@both_stores
+def test_a_released_message_waits_for_its_time(store: AlertStore) -> None:
+    """It comes back at the time that was named, with its error and what is in doubt."""
+    store.apply("b1", increments("x"), NOON, None, SETTINGS)
+    store.release(claimed(store, NOON), "refused", NOON + 8 * SECOND, None)
+    assert (store.claim(NOON + 7 * SECOND, SETTINGS), store.messages()[0].last_error) == (None, "refused")
+    again = claimed(store, NOON + 8 * SECOND)
+    assert (again.attempts, again.unresolved_since) == (2, None)
+
+
+@both_stores
+def test_a_parked_message_waits_for_somebody(store: AlertStore) -> None:
+    """It is never due, takes no second one beside it, and revive makes it due again."""
+    store.apply("b1", increments("x"), NOON, None, SETTINGS)
+    store.park(claimed(store, NOON), "channel_not_found", NOON)
+    store.apply("b2", increments("x"), NOON + SECOND, None, SETTINGS)
+    assert (store.next_due(), [m.state for m in store.messages()]) == (None, [Delivery.PARKED])
+    assert [store.revive(NOON, "elsewhere"), store.revive(NOON)] == [0, 1]
+    assert claimed(store, NOON + SECOND).attempts == 2
+
+
+@both_stores
+def test_a_channel_that_is_held_gives_nothing_out(store: AlertStore) -> None:
+    """Retry-After of one process holds for all; another channel goes on; a shorter hold does not shorten it."""
+    store.apply("b1", increments("x"), NOON, None, SETTINGS)
+    store.hold_channel("cali-alerts", NOON + 30 * SECOND)
+    store.hold_channel("cali-alerts", NOON + 5 * SECOND)
+    store.enqueue(Notice("n", "cali-quality", "WARN", Message("t", [])), NOON)
+    assert claimed(store, NOON).channel == "cali-quality"
+    assert store.claim(NOON + 29 * SECOND, SETTINGS) is None
+    assert claimed(store, NOON + 30 * SECOND).channel == "cali-alerts"
+
+
+@both_stores
+def test_a_notice_waits_once(store: AlertStore) -> None:
+    """A second of the same key is refused while the first waits, and taken after it was sent; its text is kept."""
+    notice = Notice("missed", "cali-alerts", "ERROR", Message("late", [{"type": "divider"}]))
+    assert [store.enqueue(notice, NOON), store.enqueue(notice, NOON)] == [True, False]
+    message = claimed(store, NOON)
+    assert message.payload == {"text": "late", "blocks": [{"type": "divider"}]}
+    store.mark_sent(message, REFERENCE, 0, NOON, SETTINGS)
+    assert store.enqueue(notice, NOON) is True
+
+
+@both_stores
+def test_a_group_that_is_not_there_is_a_key_error(store: AlertStore) -> None:
+    """Asking for an unknown number is the caller's mistake."""
+    with pytest.raises(KeyError):
+        store.group(4711)
+
+
+def comparable(store: AlertStore) -> tuple[list[AlertGroup], list[OutboxMessage]]:
+    """Return all that a store holds, without random keys and with numbers that have no gaps."""
+    numbers = {group.id: at for at, group in enumerate(store.groups())}
+    groups = [replace(group, id=numbers[group.id]) for group in store.groups()]
+    messages = [
+        replace(message, message_key="", dedup_key="", id=at, group_id=numbers[message.group_id or 0])
+        for at, message in enumerate(store.messages())
+    ]
+    return groups, messages
+
+
+def act(store: AlertStore, step: tuple[str, Any], number: int, now: datetime) -> object:
+    """Do one random step on a store; return what it answered."""
+    name, argument = step
+    if name == "apply":
+        batch = [increment for word in sorted(argument) for increment in increments(*[word] * argument.count(word))]
+        unique = {increment.fingerprint.value: increment for increment in batch}
+        return store.apply(f"b{number % 7}", list(unique.values()), now, None, SETTINGS)
+    if name == "claim":
+        message = store.claim(now, SETTINGS)
+        if message is None or argument == "die":
+            return message and (message.kind, message.attempts, message.unresolved_since)
+        if argument == "sent":
+            count = store.group(message.group_id).count if message.group_id else 0
+            return store.mark_sent(message, REFERENCE, count, now, SETTINGS)
+        if argument == "release":
+            return store.release(message, "e", now + 5 * SECOND, message.unresolved_since)
+        return store.park(message, "e", now)
+    return store.revive(now) if name == "revive" else store.close_quiet(now, SETTINGS)
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("apply"), st.lists(st.sampled_from(["red", "blue", "green"]), max_size=4)),
+    st.tuples(st.just("claim"), st.sampled_from(["sent", "sent", "release", "park", "die"])),
+    st.tuples(st.sampled_from(["revive", "close"]), st.none()),
+)
+
+
+@pytest.mark.integration
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(STEPS, st.sampled_from([0, 1, 11, 95, 1000])), max_size=25))
+def test_twin_and_postgres_never_differ(database: str, script: list[tuple[tuple[str, Any], int]]) -> None:
+    """Whatever is done to both stores in whatever order, they answer and hold the same."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "truncate cali.alert_batches, cali.alert_groups, cali.alert_outbox, cali.slack_channels restart identity"
+        )
+        real, twin, now = PostgresAlertStore(connection), InMemoryAlertStore(), NOON
+        for number, (step, seconds) in enumerate(script):
+            now += seconds * SECOND
+            assert act(real, step, number, now) == act(twin, step, number, now)
+            assert real.next_due() == twin.next_due()
+        assert comparable(real) == comparable(twin)
+        for group in real.groups():
+            waiting = [m for m in real.messages() if m.group_id == group.id and m.state is not Delivery.SENT]
+            assert (group.announced_count == group.count) or bool(waiting), "a count that nobody will be told"

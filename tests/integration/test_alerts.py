@@ -1,0 +1,164 @@
+"""Claims about the whole alert road on real servers: one message, exact counts, whatever dies on the way."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from slack_sdk import WebClient
+
+from include.adapters.slack import MessageReference, OutcomeUnknownError, SlackApiMessenger
+from include.adapters.slack_memory import InMemoryMessenger
+from include.alerts.dispatch import dispatch
+from include.alerts.event import AlertEvent, RecordIdentity
+from include.alerts.grouping import GroupIncrement, group_events
+from include.alerts.settings import AlertSettings
+from include.alerts.store import PostgresAlertStore
+from include.errors import ConfigurationError
+from include.records import utc_now
+from include.sql.migrate import upgrade
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SETTINGS = AlertSettings()
+
+
+def event(message: str = "disk full", number: int = 1, **fields: Any) -> AlertEvent:
+    """Return an event with defaults for what is not given."""
+    values: dict[str, Any] = {
+        "stream": "logs",
+        "severity": "ERROR",
+        "service": "payments",
+        "title": message,
+        "message": message,
+        "stack_trace": None,
+        "occurred_at": NOON,
+        "arrived_at": NOON,
+        "identity": RecordIdentity("shardId-0", str(number)),
+    }
+    return AlertEvent(**(values | fields))
+
+
+def increments(*messages: str, **fields: Any) -> list[GroupIncrement]:
+    """Return the increments of one event a message."""
+    return group_events([event(message, number, **fields) for number, message in enumerate(messages)])
+
+
+@pytest.fixture
+def database(postgres_uri: str) -> str:
+    """Return the URI of a database with CALI's schema."""
+    upgrade(postgres_uri)
+    return postgres_uri
+
+
+def history(client: WebClient, channel: str = "cali-alerts") -> list[dict[str, Any]]:
+    """Return a channel's messages, newest first."""
+    channels = client.conversations_list()["channels"]
+    channel_id = next(known["id"] for known in channels if known["name"] == channel)
+    messages: list[dict[str, Any]] = client.conversations_history(channel=channel_id, limit=500)["messages"]
+    return messages
+
+
+@pytest.mark.integration
+def test_ten_thousand_records_become_one_message_that_is_edited(database: str, slack_client: WebClient) -> None:
+    """Two batches of one fault on real Postgres and Slack: one message, with the whole count."""
+    service = f"service-{uuid4().hex[:8]}"
+    events = [event(f"disk {n} full", n, service=service) for n in range(10_000)]
+    settings = AlertSettings(update_interval=timedelta(0))
+    with psycopg.connect(database) as connection:
+        store, messenger = PostgresAlertStore(connection), SlackApiMessenger(slack_client)
+        for batch in range(2):
+            half = group_events(events[batch * 5_000 : (batch + 1) * 5_000])
+            store.apply(f"b{batch}", half, utc_now(), "http://127.0.0.1/run", settings)
+            report = dispatch(store, messenger, settings, budget_seconds=10)
+            assert (report.sent, report.waiting) == (1, False)
+    [message] = [message for message in history(slack_client) if service in message["text"]]
+    assert ("10,000 times" in message["text"], "edited" in message) == (True, True)
+
+
+@pytest.mark.integration
+def test_a_post_that_timed_out_but_was_accepted_is_in_slack_once(database: str, slack_client: WebClient) -> None:
+    """Trap 13 on the real protocol: the answer is lost, the retry finds the message by its metadata."""
+
+    class DeafOnce(SlackApiMessenger):
+        deaf = True
+
+        def post(self, *arguments: Any) -> MessageReference:
+            reference = super().post(*arguments)
+            if self.deaf:
+                self.deaf = False
+                raise OutcomeUnknownError("timed out")
+            return reference
+
+    service = f"service-{uuid4().hex[:8]}"
+    settings = AlertSettings(backoff_first=timedelta(milliseconds=100), update_interval=timedelta(0))
+    with psycopg.connect(database, autocommit=True) as connection:
+        store = PostgresAlertStore(connection)
+        store.apply("b1", increments("x", service=service), utc_now(), None, settings)
+        report = dispatch(store, DeafOnce(slack_client), settings, budget_seconds=10)
+        assert (report.failed, report.waiting) == (0, False)
+    assert len([message for message in history(slack_client) if service in message["text"]]) == 1
+
+
+@pytest.mark.integration
+def test_a_killed_apply_leaves_nothing_and_its_retry_counts_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between counts and outbox, or with the caller's transaction: no trace; the retry counts once."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        store = PostgresAlertStore(connection)
+        with monkeypatch.context() as patch:
+            patch.setattr(PostgresAlertStore, "_announce", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                store.apply("b1", increments("x", "x"), NOON, None, SETTINGS)
+        assert (store.groups(), store.messages()) == ([], [])
+        with connection.transaction(force_rollback=True):
+            assert store.apply("b1", increments("x", "x"), NOON, None, SETTINGS).applied is True
+        assert (store.groups(), store.messages()) == ([], [])
+        assert store.apply("b1", increments("x", "x"), NOON, None, SETTINGS).applied is True
+        assert ([group.count for group in store.groups()], len(store.messages())) == ([2], 1)
+
+
+@pytest.mark.integration
+def test_a_claim_inside_another_transaction_is_refused(database: str) -> None:
+    """A claim that a caller could roll back would be no claim."""
+    with psycopg.connect(database) as connection:
+        connection.execute("select 1")
+        with pytest.raises(ConfigurationError, match="transaction of its own"):
+            PostgresAlertStore(connection).claim(NOON, SETTINGS)
+
+
+@pytest.mark.integration
+def test_processes_share_counts_messages_and_pace(database: str) -> None:
+    """Four at once, each applying and dispatching: every count right, every message once, a channel's pace kept."""
+    settings = AlertSettings(pace=timedelta(milliseconds=100), update_interval=timedelta(0))
+    words = ["red", "blue", "green", "black", "white"]
+    messenger = InMemoryMessenger(utc_now)
+    errors: list[BaseException] = []
+
+    def work(worker: int) -> None:
+        try:
+            with psycopg.connect(database, autocommit=True) as connection:
+                store = PostgresAlertStore(connection)
+                for batch in range(5):
+                    order = words if (worker + batch) % 2 else words[::-1]
+                    store.apply(f"b{batch}", increments(*order), utc_now(), None, settings)
+                    store.apply(f"b{worker}-{batch}", increments(*order), utc_now(), None, settings)
+                dispatch(store, messenger, settings, budget_seconds=20)
+        except BaseException as error:  # noqa: BLE001 (told to the test below)
+            errors.append(error)
+
+    began = utc_now()
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with psycopg.connect(database, autocommit=True) as connection:
+        groups = PostgresAlertStore(connection).groups()
+    assert [(group.count, group.announced_count) for group in groups] == [(25, 25)] * 5
+    assert len(messenger.messages) == 5
+    sent = [at for at, _, _ in messenger.calls]
+    assert (max(sent) - began) >= settings.pace * (len(sent) - 1)
