@@ -9,7 +9,8 @@ What ``put_records`` may do, and what happens then:
 - The call is sent and its answer is lost (time-out, connection closed, an internal failure): Kinesis may hold the
   records already. Putting them again is how a producer doubles records, so botocore's own retries are off and this
   sink does not retry either: the records are journaled as uncertain and the run goes on.
-- Anything else (no such stream, no credentials) cannot be helped by waiting: ``ConfigurationError``.
+- The stream does not exist: it may be about to be created, so the same records are put again for half a minute.
+- Anything else (no credentials, no permission) cannot be helped by waiting: ``ConfigurationError``.
 """
 
 import logging
@@ -38,6 +39,8 @@ CALL_RECORDS = 500
 CALL_BYTES = 5 * 1024 * 1024
 """What one ``put_records`` call takes: records, and bytes of data and partition keys."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+MISSING_STREAM_S = 30.0
+"""How long a stream may be missing before that is taken for a mistake, in seconds."""
 
 CLIENT_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=15)
 """One attempt a call: a retry inside botocore would put records again whose acceptance is unknown."""
@@ -81,6 +84,7 @@ class KinesisSink:
         self._wait = wait
         self._clock = clock
         self._rng = rng or Random()
+        self._missing_since: float | None = None
 
     def put(self, records: Sequence[SimulatedRecord]) -> None:
         """Put the records, in as few calls as the limits allow.
@@ -121,6 +125,7 @@ class KinesisSink:
             return self._refused_call(error, records, put_at)
         except BotoCoreError as error:
             raise ConfigurationError(f"cannot call Kinesis: {error}") from error
+        self._missing_since = None
         results = list(zip(records, answer["Records"], strict=True))
         accepted = [
             entry(record, put_at, (result["ShardId"], result["SequenceNumber"]))
@@ -134,7 +139,7 @@ class KinesisSink:
 
     def _refused_call(self, error: ClientError, records: list[SimulatedRecord], put_at: float) -> list[SimulatedRecord]:
         code = error.response["Error"]["Code"]
-        if code in _REFUSED:
+        if code in _REFUSED or (code == "ResourceNotFoundException" and self._may_yet_appear(put_at)):
             logger.warning("call refused, retrying: stream=%s code=%s", self._stream_name, code)
             return records
         if error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_FAILURE:
@@ -143,6 +148,10 @@ class KinesisSink:
             f"Kinesis does not take records for stream {self._stream_name!r} ({code}): create the stream, or check"
             " the region, the endpoint and the credentials"
         ) from error
+
+    def _may_yet_appear(self, now: float) -> bool:
+        self._missing_since = self._missing_since or now
+        return now - self._missing_since < MISSING_STREAM_S
 
     def _uncertain(self, records: list[SimulatedRecord], put_at: float, reason: str) -> list[SimulatedRecord]:
         logger.warning(

@@ -229,6 +229,17 @@ def test_what_waiting_cannot_help_ends_the_run(path: Path, error: Exception) -> 
     assert list(read(path)) == []
 
 
+def test_a_stream_that_is_missing_for_a_moment_is_waited_for(path: Path) -> None:
+    """A server that has just started has yet to create it."""
+
+    def fault(call: int, _: bytes) -> str | None:
+        if call <= 20:
+            raise refusal("ResourceNotFoundException")
+        return None
+
+    assert len(Run(path, FakeKinesis(fault)).put([record(1)])) == 1
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([10, 700, 200_000, 1_048_000]), max_size=60))
 def test_calls_keep_order_and_both_limits_and_are_as_few_as_a_row_allows(sizes: list[int]) -> None:
