@@ -28,6 +28,7 @@ SERVER_ERROR = 500
 
 # Slack's own troubles. It may have taken the message before it said so.
 _UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "accesslimited"})
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 # What only somebody with rights in Slack, or over the settings, can mend.
 _SETUP = frozenset(
     {
@@ -59,6 +60,10 @@ class MessageRefusedError(CaliError):
     permanent = True
 
 
+class MessageGoneError(MessageRefusedError):
+    """The message that was to be edited is not there any more, or may not be edited any more: post a new one."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageReference:
     """Where Slack keeps a message: the channel's id and the time stamp that names it.
@@ -84,7 +89,11 @@ class Messenger(Protocol):
         """Post a message that carries ``key`` (any text that is unique to it), and return where it is."""
 
     def update(self, reference: MessageReference, text: str, blocks: Blocks) -> None:
-        """Replace a message's content; doing it twice is the same as once."""
+        """Replace a message's content; doing it twice is the same as once.
+
+        Raises:
+            MessageGoneError: somebody deleted the message, or the workspace lets nobody edit one of its age.
+        """
 
     def find(self, channel: str, key: str, since: datetime) -> MessageReference | None:
         """Return the message with ``key`` that was posted at ``since`` (aware) or later, or None.
@@ -122,7 +131,7 @@ class SlackApiMessenger:
     def update(self, reference: MessageReference, text: str, blocks: Blocks) -> None:
         """Edit the message in place; Slack keeps its metadata."""
         if reference.ts is None:
-            raise MessageRefusedError(f"A message in {reference.channel} was posted without a time stamp; no edit")
+            raise MessageGoneError(f"A message in {reference.channel} was posted by a webhook; it cannot be edited")
         with _explained(f"Slack message {reference.channel}/{reference.ts}"):
             self._client.chat_update(
                 channel=reference.channel,
@@ -238,6 +247,8 @@ def _refusal(what: str, status: int, reason: str, headers: Mapping[str, Any]) ->
         return OutcomeUnknownError(f"{what} answered {status} {reason}; the message waits")
     if reason in _SETUP:
         return ConfigurationError(f"{what} refused: {reason}. Correct the Connection, the channel or the bot's rights")
+    if reason in _GONE:
+        return MessageGoneError(f"{what} cannot be edited any more: {reason}")
     return MessageRefusedError(f"{what} refused the message: {reason}")
 
 

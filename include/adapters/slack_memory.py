@@ -7,8 +7,8 @@ from datetime import datetime
 from include.adapters.slack import (
     CLOCK_SKEW,
     Blocks,
+    MessageGoneError,
     MessageReference,
-    MessageRefusedError,
     OutcomeUnknownError,
 )
 from include.errors import ConfigurationError
@@ -62,7 +62,7 @@ class InMemoryMessenger:
         self._enter("update", reference.channel)
         known = [message for message in self.messages if MessageReference(message.channel, message.ts) == reference]
         if not known:
-            raise MessageRefusedError(f"Slack refused the message: {reference} was not found")
+            raise MessageGoneError(f"Slack message {reference} cannot be edited any more: message_not_found")
         fault = self._refuse_or_accept()
         known[0].text, known[0].blocks, known[0].edits = text, blocks, known[0].edits + 1
         if fault:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from include.adapters.slack import MessageReference, Messenger, OutcomeUnknownError, RateLimitedError
+from include.adapters.slack import MessageGoneError, MessageReference, Messenger, OutcomeUnknownError, RateLimitedError
 from include.alerts.contract import AlertStore
 from include.alerts.outbox import Kind, Message, OutboxMessage, backoff
 from include.alerts.rendering import render
@@ -121,25 +121,31 @@ class _Dispatch:
             return "deferred"
 
     def _send(self, message: OutboxMessage) -> str:
-        count = 0
         try:
-            reference = self._look_for(message)
-            if reference is None:
-                content, count, known = self._content(message)
-                reference = self._call(message, content, known)
+            reference, shown = self._to_slack(message)
         except RateLimitedError as error:
             return self._hold(message, error)
         except CaliError as error:
             return self._fail(message, error)
-        self._store.mark_sent(message, reference, count, self._clock(), self._settings)
+        self._store.mark_sent(message, reference, shown, self._clock(), self._settings)
         self._errors.pop(message.id, None)
         return "sent"
 
-    def _look_for(self, message: OutboxMessage) -> MessageReference | None:
-        """Return the message if an earlier attempt, whose outcome is unknown, has reached Slack."""
-        if message.unresolved_since is None or message.kind is Kind.UPDATE:
-            return None
-        return self._messenger.find(message.channel, message.message_key, message.unresolved_since)
+    def _to_slack(self, message: OutboxMessage) -> tuple[MessageReference, int]:
+        """Edit, adopt or post the message; return where it is and the count that it shows for certain."""
+        content, count, known = self._content(message)
+        if message.kind is Kind.UPDATE and known is not None:
+            try:
+                self._messenger.update(known, content.text, content.blocks)
+            except MessageGoneError as error:
+                log.info("posting anew message=%d reason=%s", message.id, error)
+            else:
+                return known, count
+        if message.unresolved_since is not None:
+            found = self._messenger.find(message.channel, message.message_key, message.unresolved_since)
+            if found is not None:
+                return found, 0
+        return self._messenger.post(message.channel, content.text, content.blocks, message.message_key), count
 
     def _content(self, message: OutboxMessage) -> tuple[Message, int, MessageReference | None]:
         """Return what to send, the count that it shows, and the message to edit if there is one."""
@@ -149,12 +155,6 @@ class _Dispatch:
         group = self._store.group(message.group_id)
         known = MessageReference(group.slack_channel, group.slack_ts) if group.slack_channel else None
         return render(group), group.count, known
-
-    def _call(self, message: OutboxMessage, content: Message, known: MessageReference | None) -> MessageReference:
-        if message.kind is Kind.UPDATE and known is not None:
-            self._messenger.update(known, content.text, content.blocks)
-            return known
-        return self._messenger.post(message.channel, content.text, content.blocks, message.message_key)
 
     def _hold(self, message: OutboxMessage, error: RateLimitedError) -> str:
         """Obey Retry-After for the whole channel, in every process. It is no failure, and no line at ERROR."""

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from include.adapters.slack import MessageReference, Messenger, SlackApiMessenger
+from include.adapters.slack import MessageGoneError, MessageReference, Messenger, SlackApiMessenger
 from include.adapters.slack_memory import InMemoryMessenger
-from include.errors import CaliError, ConfigurationError
+from include.errors import ConfigurationError
 from include.records import utc_now
 
 SLACK = pytest.param("slack", marks=pytest.mark.integration)
@@ -53,6 +53,6 @@ def test_a_refusal_is_permanent(messenger: Messenger) -> None:
     """An unknown channel and an edit of an unknown message cannot go through later."""
     with pytest.raises(ConfigurationError):
         messenger.post("no-such-channel", "t", [], "k")
-    with pytest.raises(CaliError) as caught:
+    with pytest.raises(MessageGoneError) as caught:
         messenger.update(MessageReference("cali-alerts", "0000000009.999999"), "t", [])
     assert caught.value.permanent is True

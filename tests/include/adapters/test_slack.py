@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from include.adapters.slack import (
+    MessageGoneError,
     MessageReference,
     MessageRefusedError,
     OutcomeUnknownError,
@@ -89,6 +90,7 @@ def refused(error: str) -> tuple[int, dict[str, str], str]:
         (refused("token_revoked"), ConfigurationError),
         (refused("invalid_blocks"), MessageRefusedError),
         (refused("a_reason_of_tomorrow"), MessageRefusedError),
+        (refused("edit_window_closed"), MessageGoneError),
         (refused("internal_error"), OutcomeUnknownError),
         (refused("ratelimited"), RateLimitedError),
         ((429, {"Retry-After": "7"}, ""), RateLimitedError),
@@ -104,7 +106,7 @@ def test_each_answer_has_its_meaning(
     with pytest.raises(CaliError) as caught:
         api(server.url).post("cali-alerts", "t", [], "k")
     assert (type(caught.value), len(server.requests)) == (expected, 1)
-    assert caught.value.permanent is (expected in {ConfigurationError, MessageRefusedError})
+    assert caught.value.permanent is (expected in {ConfigurationError, MessageRefusedError, MessageGoneError})
 
 
 @pytest.mark.parametrize(

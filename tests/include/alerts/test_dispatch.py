@@ -228,6 +228,32 @@ def test_one_bad_message_does_not_block_the_others(road: Road, event: MakeEvent)
     assert (report.sent, report.parked, report.errors) == (1, 1, ("invalid_blocks",))
 
 
+def test_a_message_that_was_deleted_is_posted_anew(road: Road, event: MakeEvent) -> None:
+    """Somebody removed it while the trouble goes on: the next update is a new message, also after a lost answer."""
+    road.take(event("disk 1 full"))
+    road.dispatch()
+    road.messenger.messages[0].ts = "gone"
+    road.take(event("disk 2 full"))
+    road.messenger.faults.append(OutcomeUnknownError("timed out"))
+    road.dispatch(budget=60)
+    assert road.shown() == [
+        "ERROR payments: disk &lt;num&gt; full (once",
+        "ERROR payments: disk &lt;num&gt; full (2 times",
+    ]
+    [group] = road.store.groups()
+    assert (group.slack_ts, group.announced_count) == (road.messenger.messages[1].ts, 2)
+
+
+def test_a_doubtful_update_is_simply_repeated(road: Road, event: MakeEvent) -> None:
+    """An edit that is done twice is the same as once, so nothing is looked for."""
+    road.take(event("disk 1 full"))
+    road.dispatch()
+    road.take(event("disk 2 full"))
+    road.messenger.faults.append(OutcomeUnknownError("timed out"))
+    road.dispatch(budget=60)
+    assert [call for _, call, _ in road.messenger.calls] == ["post", "update", "update"]
+
+
 def test_who_lost_the_lease_changes_nothing(road: Road, event: MakeEvent) -> None:
     """A sender that took longer than its lease finds the message in other hands and walks away."""
     road.take(event("one"))
