@@ -1,0 +1,165 @@
+"""What every process of the stack finds in its environment."""
+
+import json
+import os
+from collections.abc import Mapping
+
+from local.servers.object_store import ObjectStore
+from local.servers.postgres import PostgresServer
+from local.servers.server import LOOPBACK
+from local.servers.slack import SlackServer
+from local.settings import BUCKET, ROOT, Settings
+
+ADMIN = "admin"
+
+# What the user's shell may hold and must not reach the stack: another Airflow, another Postgres, another AWS account.
+_FOREIGN = ("AIRFLOW_CONFIG", "AIRFLOW_HOME", "PYTHONHOME", "PYTHONPATH")
+_FOREIGN_PREFIXES = ("PG", "AWS_")
+
+
+def process_environment(settings: Settings, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the whole environment of a process of the stack; it holds secrets.
+
+    Args:
+        settings: the stack's.
+        inherited: the user's own environment, by default this process's. Its `AIRFLOW__…` settings win over ours.
+    """
+    own = dict(os.environ if inherited is None else inherited)
+    kept = {name: value for name, value in own.items() if not _is_foreign(name, settings)}
+    overrides = {name: value for name, value in own.items() if name.startswith("AIRFLOW__")}
+    return {**kept, **_project(settings), **_aws(settings), **_connections(settings), **_airflow(settings), **overrides}
+
+
+def cali_postgres_uri(settings: Settings) -> str:
+    """Return the libpq URI of CALI's own database; it holds the password."""
+    embedded = postgres(settings).uri("cali", "cali", settings.secrets.cali_password)
+    return settings.external.cali_postgres or embedded
+
+
+def airflow_database_uri(settings: Settings) -> str:
+    """Return the SQLAlchemy URI of Airflow's metadata database; it holds the password."""
+    embedded = postgres(settings).uri("airflow", "airflow", settings.secrets.airflow_database_password)
+    return settings.external.airflow_database or embedded.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def postgres(settings: Settings) -> PostgresServer:
+    """Return the embedded Postgres."""
+    return PostgresServer(settings.run_dir / "postgres", settings.ports.postgres, settings.secrets.postgres_password)
+
+
+def object_store(settings: Settings) -> ObjectStore:
+    """Return the embedded S3 server."""
+    return ObjectStore(settings.run_dir / "s3", settings.ports.s3, settings.credentials)
+
+
+def slack(settings: Settings) -> SlackServer:
+    """Return the embedded Slack workspace."""
+    return SlackServer(settings.run_dir / "slack", settings.ports.slack, settings.secrets.slack_token)
+
+
+def kinesis_url(settings: Settings) -> str:
+    """Return where Kinesis is, embedded or not."""
+    return settings.external.kinesis or f"http://{LOOPBACK}:{settings.ports.kinesis}"
+
+
+def _is_foreign(name: str, settings: Settings) -> bool:
+    aws_is_ours = not (settings.external.kinesis or settings.external.s3)
+    if name.startswith("AWS_") and not aws_is_ours:
+        return False
+    return name in _FOREIGN or name.startswith(_FOREIGN_PREFIXES)
+
+
+def _project(settings: Settings) -> dict[str, str]:
+    return {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "SPT_NOENV": "1",  # a process that retitles itself keeps its environment readable: `make down` knows it by that
+        "NO_PROXY": f"{LOOPBACK},localhost",
+        "no_proxy": f"{LOOPBACK},localhost",
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "False",
+        "CALI_RUN_DIR": str(settings.run_dir),
+        "CALI_POSTGRES_URI": cali_postgres_uri(settings),
+        "CALI_BUCKET": BUCKET,
+        "CALI_STREAMS": " ".join(settings.streams),
+        "CALI_PACE": settings.pace,
+        "CALI_AIRFLOW_URL": settings.airflow_url,
+    }
+
+
+def _aws(settings: Settings) -> dict[str, str]:
+    external = settings.external
+    fixed = {
+        "AWS_ENDPOINT_URL_KINESIS": kinesis_url(settings),
+        "AWS_ENDPOINT_URL_S3": external.s3 or object_store(settings).address,
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    }
+    if external.kinesis and external.s3 and not external.aws_key:
+        return fixed
+    fixed |= {
+        "AWS_ACCESS_KEY_ID": settings.credentials.key,
+        "AWS_SECRET_ACCESS_KEY": settings.credentials.secret,
+        "AWS_DEFAULT_REGION": settings.credentials.region,
+        "AWS_REGION": settings.credentials.region,
+    }
+    if external.kinesis or external.s3:
+        return fixed
+    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return {**fixed, **nothing, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _connections(settings: Settings) -> dict[str, str]:
+    credentials, external = settings.credentials, settings.external
+    aws: dict[str, object] = {"conn_type": "aws", "extra": {"region_name": credentials.region}}
+    if external.aws_key or not (external.kinesis and external.s3):
+        aws |= {"login": credentials.key, "password": credentials.secret}
+    embedded = {"conn_type": "slack", "password": settings.secrets.slack_token}
+    embedded_slack = json.dumps({**embedded, "extra": {"base_url": slack(settings).api}})
+    return {
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
+        "AIRFLOW_CONN_CALI_POSTGRES": cali_postgres_uri(settings).replace("postgresql://", "postgres://", 1),
+        "AIRFLOW_CONN_SLACK_DEFAULT": external.slack or embedded_slack,
+    }
+
+
+def _airflow(settings: Settings) -> dict[str, str]:
+    home = settings.run_dir / "airflow"
+    options: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": ROOT / "dags",
+            "plugins_folder": ROOT / "plugins",
+            "executor": "LocalExecutor",
+            "parallelism": 8,
+            "load_examples": False,
+            "dags_are_paused_at_creation": False,
+            "fernet_key": settings.secrets.fernet_key,
+            "execution_api_server_url": f"{settings.airflow_url}/execution/",
+            "simple_auth_manager_users": f"{ADMIN}:{ADMIN}",
+            "simple_auth_manager_passwords_file": settings.run_dir / "passwords.json",
+        },
+        "database": {"sql_alchemy_conn": airflow_database_uri(settings)},
+        "api": {
+            "host": LOOPBACK,
+            "port": settings.ports.airflow,
+            "base_url": settings.airflow_url,
+            "secret_key": settings.secrets.api_secret,
+            "workers": 1,
+        },
+        "api_auth": {"jwt_secret": settings.secrets.jwt_secret},
+        "scheduler": {"scheduler_idle_sleep_time": 0.2},
+        "dag_processor": {
+            "dag_bundle_storage_path": home / "bundles",
+            "min_file_process_interval": 60,  # an edited file is parsed at once all the same
+            "refresh_interval": 5,
+            "parsing_processes": 1,
+        },
+        "logging": {"base_log_folder": home / "logs"},
+        "metrics": {"statsd_on": False},
+    }
+    named = {
+        f"AIRFLOW__{section}__{option}".upper(): str(value)
+        for section, values in options.items()
+        for option, value in values.items()
+    }
+    return {"AIRFLOW_HOME": str(home), **named}

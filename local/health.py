@@ -1,0 +1,84 @@
+"""How each program of the running stack is: the supervisor's word, and the program's own."""
+
+import json
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.programs import AIRFLOW, SIMULATOR, Program
+from local.settings import Settings
+from local.supervision import ProcessState
+
+HEALTHY = "healthy"
+_TIMEOUT_SECONDS = 5
+_MONITOR_NAMES = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+
+
+@dataclass(frozen=True)
+class ProgramStatus:
+    """One line of `make status`; `state` is `healthy`, or what is the matter."""
+
+    name: str
+    group: str
+    state: str
+    pid: int
+    uptime_seconds: int
+    address: str
+
+    @property
+    def is_as_it_should_be(self) -> bool:
+        """True when it is healthy; the simulator may also rest."""
+        return self.state == HEALTHY or (self.group == SIMULATOR and self.state in {"stopped", "exited"})
+
+
+def statuses(settings: Settings, programs: Iterable[Program], states: Iterable[ProcessState]) -> list[ProgramStatus]:
+    """Ask every program how it is."""
+    known = {state.name: state for state in states}
+    components = airflow_components(settings)
+    return [_status(program, known[program.name], components) for program in programs if program.name in known]
+
+
+def airflow_components(settings: Settings) -> Mapping[str, str]:
+    """Return what Airflow's API server says of its components, by name; empty while it does not answer."""
+    url = f"{settings.airflow_url}/api/v2/monitor/health"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_TIMEOUT_SECONDS) as response:
+            answer: dict[str, Any] = json.load(response)
+    except (OSError, ValueError):
+        return {}
+    return {name: str(component.get("status")) for name, component in answer.items()}
+
+
+def table(lines: Iterable[ProgramStatus]) -> str:
+    """Return the table that `make status` prints; it holds no secret."""
+    heading = ("PROGRAM", "STATE", "PID", "UPTIME", "ADDRESS")
+    rows = [
+        heading,
+        *((line.name, line.state, str(line.pid or "-"), _span(line.uptime_seconds), line.address) for line in lines),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heading))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _status(program: Program, state: ProcessState, components: Mapping[str, str]) -> ProgramStatus:
+    said = _condition(program, components) if state.is_running else state.state.lower()
+    return ProgramStatus(program.name, program.group, said, state.pid, state.uptime_seconds, program.address)
+
+
+def _condition(program: Program, components: Mapping[str, str]) -> str:
+    if program.server is not None:
+        return HEALTHY if program.server.problem() is None else "does not answer"
+    if program.group != AIRFLOW:
+        return HEALTHY
+    if not components:
+        return "starting"
+    name = _MONITOR_NAMES.get(program.name, "metadatabase")
+    return HEALTHY if components.get(name) == HEALTHY else "starting"
+
+
+def _span(seconds: int) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if seconds or minutes or hours else "-"

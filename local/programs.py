@@ -1,0 +1,103 @@
+"""The long-running programs of the stack, in the order in which they start."""
+
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from local.environment import kinesis_url, object_store, postgres, process_environment, slack
+from local.servers.kinesis import Kinesalite, KinesisLocal
+from local.servers.server import Server
+from local.settings import Settings
+
+SERVERS = "servers"
+AIRFLOW = "airflow"
+SIMULATOR = "simulator"
+
+# The simulator's options as variables of the Makefile.
+_SIMULATOR_OPTIONS = ("RATE", "ERROR_RATE", "MALFORMED_RATE", "SEED", "DURATION")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program as the supervisor runs it."""
+
+    name: str
+    group: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    address: str = ""
+    server: Server | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: int = 20
+
+
+def servers(settings: Settings) -> tuple[Server, ...]:
+    """Return the embedded servers, without those that the user replaced by an address of his own."""
+    chosen: list[Server] = []
+    if settings.embeds_postgres:
+        chosen.append(postgres(settings))
+    if settings.external.kinesis is None:
+        engine = Kinesalite if settings.kinesis_engine == "kinesalite" else KinesisLocal
+        folder = settings.run_dir / "kinesis"
+        chosen.append(engine(folder, settings.ports.kinesis, settings.credentials, settings.streams))
+    if settings.external.s3 is None:
+        chosen.append(object_store(settings))
+    if settings.external.slack is None:
+        chosen.append(slack(settings))
+    return tuple(chosen)
+
+
+def programs(settings: Settings, inherited: Mapping[str, str]) -> tuple[Program, ...]:
+    """Return every program of the stack.
+
+    Args:
+        settings: the stack's.
+        inherited: the user's own environment.
+    """
+    environment = process_environment(settings, inherited)
+    return (
+        *(_server_program(server, environment) for server in servers(settings)),
+        *(_airflow_program(name, settings, environment) for name in _AIRFLOW_ARGUMENTS),
+        Program(SIMULATOR, SIMULATOR, _simulator_command(settings, inherited), environment, kinesis_url(settings)),
+    )
+
+
+def airflow_command(*arguments: str) -> tuple[str, ...]:
+    """Return a command of Airflow's command line in this virtual environment."""
+    return (sys.executable, "-m", "airflow", *arguments)
+
+
+# Their log servers are left out: those listen on all interfaces, and here the API server reads the files itself.
+_AIRFLOW_ARGUMENTS = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
+
+
+def _server_program(server: Server, environment: Mapping[str, str]) -> Program:
+    return Program(
+        name=server.name,
+        group=SERVERS,
+        command=server.command,
+        environment={**environment, **server.environment},
+        address=server.address,
+        server=server,
+        stop_signal=server.stop_signal,
+        stop_seconds=server.stop_seconds,
+    )
+
+
+def _airflow_program(name: str, settings: Settings, environment: Mapping[str, str]) -> Program:
+    address = settings.airflow_url if name == "api-server" else ""
+    return Program(name, AIRFLOW, airflow_command(name, *_AIRFLOW_ARGUMENTS[name]), environment, address)
+
+
+def _simulator_command(settings: Settings, variables: Mapping[str, str]) -> tuple[str, ...]:
+    given = [name for name in _SIMULATOR_OPTIONS if variables.get(name)]
+    options = [part for name in given for part in (f"--{name.lower().replace('_', '-')}", variables[name])]
+    spike = ["--spike"] if variables.get("SPIKE") else []
+    target = ("--stream", settings.streams[0], "--journal", str(settings.run_dir / "journal.ndjson"))
+    return (sys.executable, "-m", "include.simulator", *target, *options, *spike)
