@@ -210,7 +210,9 @@ def test_a_lease_that_ended_passes_the_message_on_in_doubt(store: AlertStore) ->
         with pytest.raises(FencedError):
             late()
     assert store.group(1).announced_count == 0
-    store.mark_sent(second, REFERENCE, 1, after, SETTINGS)
+    third = claimed(store, after + SETTINGS.lease)
+    assert (third.attempts, third.unresolved_since) == (3, NOON)
+    store.mark_sent(third, REFERENCE, 1, after, SETTINGS)
 
 
 @both_stores

@@ -162,3 +162,53 @@ def test_processes_share_counts_messages_and_pace(database: str) -> None:
     assert len(messenger.messages) == 5
     sent = [at for at, _, _ in messenger.calls]
     assert (max(sent) - began) >= settings.pace * (len(sent) - 1)
+
+
+def wait_for_lock(uri: str) -> None:
+    """Return when some session of the database waits for a lock; fail when none does within ten seconds."""
+    deadline = utc_now() + timedelta(seconds=10)
+    with psycopg.connect(uri, autocommit=True) as observer:
+        while utc_now() < deadline:
+            waiting = observer.execute(
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            ).fetchone()
+            if waiting and waiting[0]:
+                return
+    pytest.fail("nobody waits for a lock")
+
+
+@pytest.mark.integration
+def test_a_batch_and_an_answer_from_slack_never_wait_for_each_other(database: str) -> None:
+    """While a batch holds the group, the answer waits before it touches the outbox: no deadlock, no count lost."""
+    with psycopg.connect(database, autocommit=True) as one, psycopg.connect(database, autocommit=True) as other:
+        sender = PostgresAlertStore(one)
+        sender.apply("b1", increments("x"), NOON, None, SETTINGS)
+        message = sender.claim(NOON, SETTINGS)
+        assert message is not None
+        reference = MessageReference("C1", "1.0")
+        answer = threading.Thread(target=sender.mark_sent, args=(message, reference, 1, NOON, SETTINGS))
+
+        class Interrupted(PostgresAlertStore):
+            def _announce(self, *arguments: Any) -> Any:
+                answer.start()
+                wait_for_lock(database)
+                return super()._announce(*arguments)
+
+        Interrupted(other).apply("b2", increments("x"), NOON, None, SETTINGS)
+        answer.join()
+        assert [(m.kind, m.state) for m in sender.messages()] == [("open", "sent"), ("update", "pending")]
+
+
+@pytest.mark.integration
+def test_a_claim_passes_over_what_another_process_is_claiming(database: str) -> None:
+    """A message whose row is locked is left to its process; the next one is taken without waiting."""
+    with psycopg.connect(database, autocommit=True) as one, psycopg.connect(database, autocommit=True) as other:
+        store = PostgresAlertStore(one)
+        store.apply("b1", increments("x", "y"), NOON, None, SETTINGS)
+        other.execute("set lock_timeout = '2s'")
+        first, second = store.messages()
+        with one.transaction():
+            one.execute("select from cali.alert_outbox where id = %s for update", [first.id])
+            claimed = PostgresAlertStore(other).claim(NOON, SETTINGS)
+        assert claimed is not None
+        assert claimed.id == second.id
