@@ -27,7 +27,8 @@ def process_environment(settings: Settings, inherited: Mapping[str, str] | None 
     own = dict(os.environ if inherited is None else inherited)
     kept = {name: value for name, value in own.items() if not _is_foreign(name, settings)}
     overrides = {name: value for name, value in own.items() if name.startswith("AIRFLOW__")}
-    return {**kept, **_project(settings), **_aws(settings), **_connections(settings), **_airflow(settings), **overrides}
+    ours = {**_project(settings), **_aws(settings), **_connections(settings), **_airflow(settings)}
+    return {**kept, **_no_proxy(own), **ours, **overrides}
 
 
 def cali_postgres_uri(settings: Settings) -> str:
@@ -69,13 +70,17 @@ def _is_foreign(name: str, settings: Settings) -> bool:
     return name in _FOREIGN or name.startswith(_FOREIGN_PREFIXES)
 
 
+def _no_proxy(own: Mapping[str, str]) -> dict[str, str]:
+    before = own.get("NO_PROXY") or own.get("no_proxy")
+    hosts = ",".join((*((before,) if before else ()), LOOPBACK, "localhost"))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
+
+
 def _project(settings: Settings) -> dict[str, str]:
     return {
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # a process that retitles itself keeps its environment readable: `make down` knows it by that
-        "NO_PROXY": f"{LOOPBACK},localhost",
-        "no_proxy": f"{LOOPBACK},localhost",
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "False",
         "CALI_RUN_DIR": str(settings.run_dir),

@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from local.programs import AIRFLOW, SIMULATOR, Program
@@ -13,6 +14,20 @@ from local.supervision import ProcessState
 HEALTHY = "healthy"
 _TIMEOUT_SECONDS = 5
 _MONITOR_NAMES = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+
+
+@dataclass(frozen=True)
+class Component:
+    """What Airflow's health page says of one component."""
+
+    is_healthy: bool
+    heartbeat: str | None
+
+    def is_alive_since(self, start: datetime) -> bool:
+        """True when it has beaten since its process started; the page itself counts a dead predecessor for 30 s."""
+        if self.heartbeat is None:
+            return self.is_healthy
+        return self.is_healthy and datetime.fromisoformat(self.heartbeat) >= start
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ def statuses(settings: Settings, programs: Iterable[Program], states: Iterable[P
     return [_status(program, known[program.name], components) for program in programs if program.name in known]
 
 
-def airflow_components(settings: Settings) -> Mapping[str, str]:
+def airflow_components(settings: Settings) -> Mapping[str, Component]:
     """Return what Airflow's API server says of its components, by name; empty while it does not answer."""
     url = f"{settings.airflow_url}/api/v2/monitor/health"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -48,7 +63,10 @@ def airflow_components(settings: Settings) -> Mapping[str, str]:
             answer: dict[str, Any] = json.load(response)
     except (OSError, ValueError):
         return {}
-    return {name: str(component.get("status")) for name, component in answer.items()}
+    return {
+        name: Component(values.get("status") == HEALTHY, values.get(f"latest_{name}_heartbeat"))
+        for name, values in answer.items()
+    }
 
 
 def table(lines: Iterable[ProgramStatus]) -> str:
@@ -62,20 +80,20 @@ def table(lines: Iterable[ProgramStatus]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
-def _status(program: Program, state: ProcessState, components: Mapping[str, str]) -> ProgramStatus:
-    said = _condition(program, components) if state.is_running else state.state.lower()
+def _status(program: Program, state: ProcessState, components: Mapping[str, Component]) -> ProgramStatus:
+    said = _condition(program, state.started, components) if state.is_running else state.state.lower()
     return ProgramStatus(program.name, program.group, said, state.pid, state.uptime_seconds, program.address)
 
 
-def _condition(program: Program, components: Mapping[str, str]) -> str:
+def _condition(program: Program, started: datetime | None, components: Mapping[str, Component]) -> str:
     if program.server is not None:
         return HEALTHY if program.server.problem() is None else "does not answer"
     if program.group != AIRFLOW:
         return HEALTHY
-    if not components:
+    component = components.get(_MONITOR_NAMES.get(program.name, "metadatabase"))
+    if component is None or started is None:
         return "starting"
-    name = _MONITOR_NAMES.get(program.name, "metadatabase")
-    return HEALTHY if components.get(name) == HEALTHY else "starting"
+    return HEALTHY if component.is_alive_since(started) else "starting"
 
 
 def _span(seconds: int) -> str:

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 SUPERVISOR = "supervisord"
 _MARK = "CALI_SUPERVISED"
-_TERMINATE_SECONDS = 5
+_TERMINATE_SECONDS = 2
 _KILL_SECONDS = 5
 
 

@@ -93,6 +93,11 @@ def status(environment: Mapping[str, str] = os.environ) -> list[ProgramStatus]:
     return statuses(settings, programs(settings, environment), states)
 
 
+def is_up(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the stack's supervisor answers, however its programs are."""
+    return Supervisor(run_folder(environment)).is_running()
+
+
 def clean(say: Say, environment: Mapping[str, str] = os.environ) -> None:
     """Stop the stack if it is up and remove its run folder with all data; the next start is a first one."""
     run_dir = run_folder(environment)
@@ -234,7 +239,9 @@ def _run_verb(chosen: argparse.Namespace) -> int:
     if chosen.verb == "psql":
         return psql(chosen.sql or None)
     if chosen.verb == "airflow":
-        return airflow(chosen.arguments)
+        # From the Makefile they come as one text.
+        alone = len(chosen.arguments) == 1
+        return airflow(shlex.split(chosen.arguments[0]) if alone else chosen.arguments)
     if chosen.verb == "status":
         lines = status()
         _say(table(lines))

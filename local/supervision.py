@@ -13,6 +13,7 @@ import tempfile
 import xmlrpc.client
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class ProcessState:
     group: str
     state: str
     pid: int
+    started: datetime | None
     uptime_seconds: int
 
     @property
@@ -112,6 +114,7 @@ class Supervisor:
                 group=info["group"],
                 state=info["statename"],
                 pid=info["pid"],
+                started=datetime.fromtimestamp(info["start"], UTC) if info["start"] else None,
                 uptime_seconds=info["now"] - info["start"] if info["statename"] == "RUNNING" else 0,
             )
             for info in answers

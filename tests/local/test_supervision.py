@@ -1,0 +1,95 @@
+"""The supervisor's configuration, the states it reports, and the table made of them."""
+
+from __future__ import annotations
+
+import configparser
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from local.health import Component, ProgramStatus, table
+from local.programs import AIRFLOW, SERVERS, SIMULATOR, programs
+from local.settings import Ports, Secrets, Settings
+from local.supervision import configuration
+
+SECRETS = Secrets("pg-pw", "cali-pw", "db-pw", "admin-pw", "jwt-s", "api-key", "fernet-k", "aws-k", "aws-s", "xoxb-t")
+SETTINGS = Settings(run_dir=Path("/tmp/a 100% run"), ports=Ports(1, 2, 3, 4, 5), secrets=SECRETS)  # noqa: S108
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _configuration() -> tuple[str, configparser.RawConfigParser]:
+    text = configuration(programs(SETTINGS, {}), SETTINGS.run_dir, Path("/tmp/cali-x/socket"))  # noqa: S108
+    parser = configparser.RawConfigParser()
+    parser.read_string(text)
+    return text, parser
+
+
+def test_the_configuration_holds_no_secret() -> None:
+    """Programs read their secrets from stack.json, not from here."""
+    text, _ = _configuration()
+    assert [secret for secret in vars(SECRETS).values() if secret in text] == []
+
+
+def test_a_percent_sign_in_a_path_is_doubled() -> None:
+    """The supervisor would else take it for an expression."""
+    _, parser = _configuration()
+    assert parser["program:scheduler"]["stdout_logfile"] == "/tmp/a 100%% run/log/scheduler.log"  # noqa: S108
+
+
+def test_every_long_running_program_comes_back_by_itself() -> None:
+    """Only the simulator may end for good, when its time is over."""
+    _, parser = _configuration()
+    found = {name.removeprefix("program:"): parser[name]["autorestart"] for name in parser if "program:" in name}
+    assert {name for name, restart in found.items() if restart != "true"} == {"simulator"}
+
+
+def test_servers_stop_after_those_who_use_them() -> None:
+    """The supervisor stops groups from the highest priority down."""
+    _, parser = _configuration()
+    priorities = {group: int(parser[f"group:{group}"]["priority"]) for group in (SERVERS, AIRFLOW, SIMULATOR)}
+    assert sorted(priorities, key=lambda group: priorities[group]) == [SERVERS, AIRFLOW, SIMULATOR]
+
+
+def test_nothing_of_a_program_survives_its_stop() -> None:
+    """Stop and kill go to the whole process group."""
+    _, parser = _configuration()
+    groups = {(parser[name]["stopasgroup"], parser[name]["killasgroup"]) for name in parser if "program:" in name}
+    assert groups == {("true", "true")}
+
+
+@pytest.mark.parametrize(("seconds", "alive"), [(-1, False), (0, True), (5, True)])
+def test_a_heartbeat_from_before_the_start_is_a_predecessors(seconds: int, *, alive: bool) -> None:
+    """A killed scheduler's last beat does not make its successor healthy."""
+    component = Component(is_healthy=True, heartbeat=(START + timedelta(seconds=seconds)).isoformat())
+    assert component.is_alive_since(START) is alive
+
+
+@pytest.mark.parametrize(
+    ("group", "state", "fine"),
+    [
+        (SERVERS, "healthy", True),
+        (SERVERS, "stopped", False),
+        (AIRFLOW, "starting", False),
+        (SIMULATOR, "stopped", True),
+        (SIMULATOR, "exited", True),
+        (SIMULATOR, "fatal", False),
+    ],
+)
+def test_only_the_simulator_may_rest(group: str, state: str, *, fine: bool) -> None:
+    """`make status` succeeds when everything else is healthy."""
+    assert ProgramStatus("x", group, state, 1, 1, "").is_as_it_should_be is fine
+
+
+def test_the_status_table_has_aligned_columns_and_no_secret() -> None:
+    """It can be pasted into a question to somebody else."""
+    lines = [ProgramStatus(p.name, p.group, "healthy", 7, 3661, p.address) for p in programs(SETTINGS, {})]
+    shown = table(lines)
+    assert [secret for secret in vars(SECRETS).values() if secret in shown] == []
+    assert {row.index("1:01:01") for row in shown.splitlines()[1:]} == {shown.splitlines()[0].index("UPTIME")}
+
+
+def test_the_simulator_takes_the_makefiles_variables() -> None:
+    """Options that were not given are left to the simulator."""
+    command = programs(SETTINGS, {"RATE": "200", "ERROR_RATE": "0.5", "SPIKE": "1", "SEED": ""})[-1].command
+    assert command[command.index("--journal") + 2 :] == ("--rate", "200", "--error-rate", "0.5", "--spike")
