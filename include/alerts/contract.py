@@ -48,8 +48,11 @@ class AlertStore(Protocol):
         ended is taken again. ``unresolved_since`` of the result speaks of earlier attempts, not of this one.
         """
 
-    def next_due(self) -> datetime | None:
-        """Return when the next message can be claimed (it may be in the past), or None when none waits."""
+    def next_due(self, *, updates: bool = True) -> datetime | None:
+        """Return when the next message can be claimed (it may be in the past), or None when none waits.
+
+        Without ``updates``, only messages count that tell of something new.
+        """
 
     def group(self, group_id: int) -> AlertGroup:
         """Return a group as it is now; ``KeyError`` when there is none of that number."""

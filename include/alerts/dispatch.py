@@ -57,14 +57,26 @@ def dispatch(
     budget_seconds: float,
     clock: Clock = utc_now,
     wait: Callable[[float], None] = time.sleep,
+    *,
+    wait_for_updates: bool = True,
 ) -> DispatchReport:
     """Send due messages, and those that fall due, until none is left or ``budget_seconds`` have passed.
 
     It waits inside the budget for a channel's slot, a throttled update or a retry, with ``wait(seconds)``. A call
     that has begun is not broken off: the budget may be passed by the messenger's time-out. Several dispatches may
-    run at the same time.
+    run at the same time. Without ``wait_for_updates`` it waits only for what tells of something new: under load the
+    next dispatch is seconds away, and an update can be sent by that one.
     """
-    return _Dispatch(store, messenger, settings, clock, wait).run(timedelta(seconds=budget_seconds))
+    waits = _Waits(wait, for_updates=wait_for_updates)
+    return _Dispatch(store, messenger, settings, clock, waits).run(timedelta(seconds=budget_seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """How to wait (seconds), and whether for updates too."""
+
+    wait: Callable[[float], None]
+    for_updates: bool
 
 
 class _Dispatch:
@@ -76,13 +88,13 @@ class _Dispatch:
         messenger: Messenger,
         settings: AlertSettings,
         clock: Clock,
-        wait: Callable[[float], None],
+        waits: _Waits,
     ) -> None:
         self._store = store
         self._messenger = messenger
         self._settings = settings
         self._clock = clock
-        self._wait = wait
+        self._waits = waits
         self._outcomes: dict[int, str] = {}
         self._errors: dict[int, str] = {}
 
@@ -93,10 +105,10 @@ class _Dispatch:
             if message is not None:
                 self._outcomes[message.id] = self._deliver(message)
                 continue
-            due = self._store.next_due()
+            due = self._store.next_due(updates=self._waits.for_updates)
             if due is None or due >= deadline:
                 break
-            self._wait(max(due - now, CONTENDED).total_seconds())
+            self._waits.wait(max(due - now, CONTENDED).total_seconds())
         return self._report()
 
     def _report(self) -> DispatchReport:

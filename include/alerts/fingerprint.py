@@ -13,6 +13,7 @@ from include.alerts.masking import template
 from include.alerts.traces import Section, sections
 
 VERSION = 1
+STEM_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,18 @@ def fingerprint(event: AlertEvent) -> Fingerprint:
         chain = sections(event.message)
     if chain:
         return _of_trace(chain)
-    masked = template(event.message) or template(event.title)
+    masked = stem(template(event.message) or template(event.title))
     return _of(("message", event.service, severity_of(event.severity), masked), masked or "(empty message)")
+
+
+def stem(masked: str) -> str:
+    """Return what a template says before the detail behind its first colon, where that is at least three words.
+
+    ``Address of customer <id> could not be verified: 12 Elm Street`` names its problem before the colon, and behind
+    it is free text that no mask knows. ``Login failed: wrong password`` needs both sides.
+    """
+    head, colon, _ = masked.partition(": ")
+    return head if colon and len(head.split()) >= STEM_WORDS else masked
 
 
 @lru_cache(maxsize=20_000)

@@ -92,10 +92,10 @@ class PostgresAlertStore:
             return replace(message, state=Delivery.SENDING, attempts=message.attempts + 1, lease_until=lease_until)
         return None
 
-    def next_due(self) -> datetime | None:
+    def next_due(self, *, updates: bool = True) -> datetime | None:
         """Return when the next message can be claimed."""
         with self._transaction():
-            row = self._connection.execute(query("alert_next_due")).fetchone()
+            row = self._connection.execute(query("alert_next_due"), {"updates": updates}).fetchone()
         return row[0] if row else None
 
     def group(self, group_id: int) -> AlertGroup:

@@ -90,9 +90,10 @@ class InMemoryAlertStore:
         self._messages[message.id] = replace(claimed, unresolved_since=message.unresolved_since or now)
         return claimed
 
-    def next_due(self) -> datetime | None:
+    def next_due(self, *, updates: bool = True) -> datetime | None:
         """Return when the next message can be claimed."""
-        waiting = [m for m in self._messages.values() if m.state in {Delivery.PENDING, Delivery.SENDING}]
+        counted = [m for m in self._messages.values() if updates or m.kind is not Kind.UPDATE]
+        waiting = [m for m in counted if m.state in {Delivery.PENDING, Delivery.SENDING}]
         return min((self._due_at(message, message.created_at) for message in waiting), default=None)
 
     def group(self, group_id: int) -> AlertGroup:

@@ -25,7 +25,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class StreamSummary:
-    """Counts of records, batches, groups and messages; ``lost`` and ``duplicated`` are the proof's, not the ledger's."""
+    """Counts of records, batches, groups and messages; ``lost`` and ``duplicated`` come from the proof alone."""
 
     produced: int
     drained: int
@@ -100,7 +100,7 @@ _LEDGER_COUNTS = (
 
 
 def ledger_counts(connection: psycopg.Connection, stream: str) -> dict[str, int]:
-    """Return the ledger's own counts of a stream, with ``open_stages`` and ``messages_waiting``."""
+    """Return the ledger's own counts of a stream, with ``open_stages`` and ``openings_waiting``."""
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query("stream_summary"), {"stream": stream}).fetchone() or {}
     return {name: value for name, value in row.items() if isinstance(value, int)}

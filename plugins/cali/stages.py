@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from include.process.work import StageReport, Workplace
 
 DISPATCH_BUDGET_S = 10.0
-"""How long a step may spend on sending, with one message a second for each channel; the rest waits for the next."""
+"""How long an alert step may spend on sending what is new, one message a second for each channel."""
+SWEEP_BUDGET_S = 45.0
+"""How long a sweep may spend on sending, updates included; it comes once a minute."""
 
 
 def validate(stream: str) -> dict[str, object]:
@@ -54,7 +56,7 @@ def alert(stream: str) -> dict[str, object]:
 
     with _workplace(stream) as (place, alerts):
         report = alert_pending(place, alerts, alert_settings(), run_url(get_current_context()))
-        return _claim_check(report) | notify(alerts)
+        return _claim_check(report) | notify(alerts, DISPATCH_BUDGET_S, wait_for_updates=False)
 
 
 def sweep() -> dict[str, object]:
@@ -63,10 +65,10 @@ def sweep() -> dict[str, object]:
     from include.ledger.postgres import connected  # noqa: PLC0415
 
     with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
-        return notify(PostgresAlertStore(database))
+        return notify(PostgresAlertStore(database), SWEEP_BUDGET_S, wait_for_updates=True)
 
 
-def notify(alerts: "AlertStore") -> dict[str, object]:
+def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> dict[str, object]:
     """Send what is due, within the budget.
 
     Raises:
@@ -75,7 +77,9 @@ def notify(alerts: "AlertStore") -> dict[str, object]:
     from include.alerts.dispatch import dispatch  # noqa: PLC0415
 
     with connections.messenger() as messenger:
-        report: DispatchReport = dispatch(alerts, messenger, alert_settings(), DISPATCH_BUDGET_S)
+        report: DispatchReport = dispatch(
+            alerts, messenger, alert_settings(), budget_s, wait_for_updates=wait_for_updates
+        )
     report.raise_for_failures()
     return {"messages_sent": report.sent}
 

@@ -4,4 +4,4 @@ select min(greatest(
 ))
 from cali.alert_outbox as message
 left join cali.slack_channels as pace using (channel)
-where message.state in ('pending', 'sending')
+where message.state in ('pending', 'sending') and (%(updates)s or message.kind <> 'update')

@@ -17,7 +17,6 @@ select
     (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
      where told.stream = %(stream)s and alert_outbox.state = 'sent') as slack_messages,
     (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
-     where told.stream = %(stream)s and alert_outbox.state <> 'sent') as messages_waiting,
-    max(last_arrived_at) as newest_arrival
+     where told.stream = %(stream)s and alert_outbox.kind = 'open' and alert_outbox.state <> 'sent') as openings_waiting
 from cali.micro_batches
 where stream = %(stream)s

@@ -66,6 +66,21 @@ def test_a_first_sighting_is_posted_and_more_of_it_edits_the_count(road: Road, e
     assert [message.edits for message in road.messenger.messages] == [1]
 
 
+def test_a_dispatch_that_is_in_a_hurry_waits_for_what_is_new_and_not_for_updates(
+    road: Road, event: MakeEvent, clock: Any
+) -> None:
+    """Two new groups are posted a second apart; the update that is due in ten seconds is left to a later dispatch."""
+    road.take(event("disk 1 full"))
+    road.dispatch()
+    before = clock.now
+    road.take(event("disk 2 full"), event("host db is gone"), event("queue is full"))
+    report = dispatch(
+        road.store, road.messenger, road.settings, 60, road.clock, road.clock.wait, wait_for_updates=False
+    )
+    assert (report.sent, report.waiting) == (2, True)
+    assert (clock.now - before).total_seconds() <= 2
+
+
 def test_a_message_shows_what_was_counted_until_it_is_sent(road: Road, event: MakeEvent) -> None:
     """Batches that come before the first post make no update: the text is written when it is sent."""
     for number in range(50):

@@ -173,3 +173,25 @@ def test_any_text_has_a_fingerprint(message: str, trace: str | None) -> None:
     made = AlertEvent("logs", "ERROR", "s", "", message, trace, now, now, RecordIdentity("s", "1"))
     found = fingerprint(made)
     assert (len(found.value), bool(found.title)) == (32, True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (
+            "Address of customer C-1 could not be verified: 12 Elm St",
+            "Address of customer C-2 could not be verified: Ü",
+            True,
+        ),
+        ("Slow query for SKU-123-GN took 31 ms", "Slow query for SKU-9-XB took 2 s", True),
+        ("Redis node redis-cart-0 missed 3 pings", "Redis node redis-cart-2 missed 11 pings", True),
+        ("Login failed: wrong password", "Login failed: account locked", False),
+        ("Redis node redis-cart-0 missed 3 pings", "Kafka node kafka-cart-0 missed 3 pings", False),
+    ],
+)
+def test_free_text_behind_a_colon_and_ids_do_not_part_a_group(
+    event: MakeEvent, one: str, other: str, same: bool
+) -> None:
+    """A problem is named by what comes before its detail, ids apart; a short head needs its detail."""
+    values = {fingerprint(event(message=message)).value for message in (one, other)}
+    assert (len(values) == 1) is same

@@ -1,0 +1,3 @@
+select extract(epoch from %(now)s - max(last_arrived_at))::double precision
+from cali.micro_batches
+where stream = %(stream)s

@@ -1,0 +1,170 @@
+"""`make demo`: the main job on the embedded stack, watched live and proved at its end.
+
+Exit codes: 0 when nothing was lost or doubled, every batch adds up and an alert reached Slack; 1 when not, or when the
+stack did not start; 130 when it was broken off before the end could be proved.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from rich.console import Console
+
+from include.adapters.object_store import S3ObjectStore
+from include.errors import CaliError, ConfigurationError
+from include.proof.summary import StreamSummary, ledger_counts, summarize
+from include.records import utc_now
+from include.simulator.journal import read
+from local import processes
+from local.demo_view import LiveView, results
+from local.environment import cali_postgres_uri, object_store, process_environment
+from local.servers.aws import client
+from local.settings import BUCKET, ROOT, Settings
+from local.stack import down, is_up, up, where_to_look
+
+LOOK_S = 1.0
+CATCH_UP_S = 90.0
+"""How long the end of a demo waits for the last records to be drained, processed and told."""
+SIMULATOR_STOP_S = 20.0
+
+OPTIONS: Mapping[str, str] = {"RATE": "100", "ERROR_RATE": "0.3", "MALFORMED_RATE": "0.01", "SEED": "", "DURATION": ""}
+"""The variables that go to the simulator as options, with the demo's defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo: its stack, its streams' journals, and when it began."""
+
+    settings: Settings
+    journals: Mapping[str, Path]
+    began: datetime
+
+    @property
+    def output(self) -> Path:
+        """Where the results go."""
+        return self.settings.run_dir / "demo.json"
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Run the demo and return its exit code."""
+    console = Console()
+    say: Callable[[str], None] = console.print
+    # Whoever has started the stack stops it: a demo on a stack that was up leaves it up.
+    ours = not is_up(environment)
+    try:
+        settings = up(say, {"PACE": "low_latency", **environment})
+        console.print(where_to_look(settings))
+        return run(settings, console, environment)
+    except CaliError as error:
+        console.print(f"[red]{error}[/red]", markup=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("broken off before the end could be proved")
+        return 130
+    finally:
+        if ours:
+            down(say, environment)
+
+
+def run(settings: Settings, console: Console, environment: Mapping[str, str]) -> int:
+    """Simulate, watch and prove on a stack that is up; return the exit code."""
+    journals = {stream: settings.run_dir / "journal" / f"{stream}.ndjson" for stream in settings.streams}
+    demo = Demo(settings, journals, utc_now())
+    with psycopg.connect(cali_postgres_uri(settings), autocommit=True) as connection:
+        view = LiveView(console, connection, journals)
+        with simulators(demo, environment) as started:
+            watch(view, lambda: any(simulator.poll() is None for simulator in started))
+        console.print("the simulator has stopped; waiting for the last records")
+        watch(view, lambda: not caught_up(connection, view), CATCH_UP_S)
+        summaries = prove(demo, connection)
+    ok = all(summary.ok for summary in summaries.values())
+    streams = {stream: summary.to_json() for stream, summary in summaries.items()}
+    demo.output.write_text(json.dumps({"ok": ok, "streams": streams}, indent=2))
+    console.print(results(summaries))
+    console.print(f"written to {demo.output}")
+    return 0 if ok else 1
+
+
+@contextmanager
+def simulators(demo: Demo, environment: Mapping[str, str]) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Run one simulator for each stream; at the end each has finished the call in flight and its journal."""
+    variables = process_environment(demo.settings, environment) | processes.mark(demo.settings.run_dir, "simulator")
+    started: list[subprocess.Popen[bytes]] = []
+    with (demo.settings.run_dir / "log" / "simulator.log").open("ab") as log:
+        try:
+            for stream, journal in demo.journals.items():
+                command = [*_simulator_command(environment), "--stream", stream, "--journal", str(journal)]
+                started.append(subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log))
+            yield started
+        finally:
+            _stop(started)
+    for simulator in started:
+        if simulator.returncode not in {0, -signal.SIGINT}:
+            raise ConfigurationError(f"The simulator ended with {simulator.returncode}; see {log.name}")
+
+
+def watch(view: LiveView, goes_on: Callable[[], bool], seconds: float | None = None) -> None:
+    """Show what happens until ``goes_on`` says no, ``seconds`` have passed, or Ctrl-C."""
+    give_up = time.monotonic() + (float("inf") if seconds is None else seconds)
+    with view:
+        try:
+            while goes_on() and time.monotonic() < give_up:
+                view.refresh()
+                time.sleep(LOOK_S)
+        except KeyboardInterrupt:
+            if seconds is not None:
+                raise
+        view.refresh()
+
+
+def caught_up(connection: psycopg.Connection, view: LiveView) -> bool:
+    """Return whether everything put is drained, processed and told for the first time."""
+    return all(
+        counts["drained"] >= view.produced(stream) and not counts["open_stages"] and not counts["openings_waiting"]
+        for stream in view.journals
+        for counts in [ledger_counts(connection, stream)]
+    )
+
+
+def prove(demo: Demo, connection: psycopg.Connection) -> dict[str, StreamSummary]:
+    """Compare each stream's journal with S3, and sum it up."""
+    external = demo.settings.external
+    endpoint = external.s3 or object_store(demo.settings).address
+    store = S3ObjectStore(client("s3", endpoint, demo.settings.credentials), BUCKET)
+    return {
+        stream: summarize(connection, store, stream, read(journal) if journal.exists() else (), demo.began)
+        for stream, journal in demo.journals.items()
+    }
+
+
+def _simulator_command(environment: Mapping[str, str]) -> Sequence[str]:
+    given = {name: environment.get(name) or default for name, default in OPTIONS.items()}
+    options = [
+        part for name, value in given.items() if value for part in (f"--{name.lower().replace('_', '-')}", value)
+    ]
+    spike = ["--spike"] if environment.get("SPIKE") else []
+    return [sys.executable, "-m", "include.simulator", *options, *spike]
+
+
+def _stop(simulators: Sequence["subprocess.Popen[bytes]"]) -> None:
+    for simulator in simulators:
+        simulator.terminate()
+    for simulator in simulators:
+        try:
+            simulator.wait(SIMULATOR_STOP_S)
+        except subprocess.TimeoutExpired:
+            simulator.kill()
+            simulator.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
