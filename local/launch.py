@@ -13,6 +13,8 @@ from local import processes
 from local.programs import programs
 from local.settings import load, run_folder
 
+_PATIENCE_SECONDS = 1
+
 
 def main(arguments: list[str]) -> None:
     """Replace this process by the named program.
@@ -30,7 +32,7 @@ def main(arguments: list[str]) -> None:
     if program is None:
         raise ConfigurationError(f"{name} is no program of this stack")
     # What a killed predecessor left behind (a scheduler's workers) would hold its ports and its work.
-    processes.end(processes.supervised(run_dir, name))
+    processes.end(processes.of_predecessor(processes.survey(), run_dir, name, os.getsid(0)), _PATIENCE_SECONDS)
     if program.server is not None:
         program.server.prepare()
     environment = {**program.environment, **processes.mark(run_dir, name)}

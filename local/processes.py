@@ -1,8 +1,14 @@
-"""Which processes of this machine belong to the stack, known by a variable that all of them inherit."""
+"""Which processes of this machine belong to the stack.
+
+All of them inherit a variable that names the run folder and the program. Airflow makes a worker that has run a task
+undumpable, and then only root can read its environment: such a process is known by the supervisor's session, which all
+programs share. The kernel does not give a session's number away while one of its processes lives.
+"""
 
 import logging
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -11,8 +17,18 @@ log = logging.getLogger(__name__)
 
 SUPERVISOR = "supervisord"
 _MARK = "CALI_SUPERVISED"
-_TERMINATE_SECONDS = 2
 _KILL_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What can be told of a process of this user; `mark` is None when its environment may not be read."""
+
+    pid: int
+    mark: str | None
+    session: int
+    group: int
+    group_has_leader: bool
 
 
 def mark(run_dir: Path, program: str) -> dict[str, str]:
@@ -20,32 +36,77 @@ def mark(run_dir: Path, program: str) -> dict[str, str]:
     return {_MARK: f"{run_dir}#{program}"}
 
 
-def supervised(run_dir: Path, program: str | None = None) -> list[psutil.Process]:
-    """Return the processes of a stack, or of one of its programs, without the one that asks."""
-    wanted = mark(run_dir, program or "")[_MARK]
-    found = []
-    for process in psutil.process_iter():
-        try:
-            value = process.environ().get(_MARK, "")
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # it ended meanwhile, or is another user's and so not ours
-        matches = value == wanted if program else value.startswith(wanted)
-        if matches and process.pid != os.getpid():
-            found.append(process)
-    return found
+def of_stack(seen: Iterable[Seen], run_dir: Path, session: int | None) -> list[int]:
+    """Return the ids of all processes of a stack.
+
+    Args:
+        seen: the processes of this user.
+        run_dir: the stack's folder.
+        session: the supervisor's, where it is known.
+    """
+    prefix = mark(run_dir, "")[_MARK]
+    return [
+        process.pid
+        for process in seen
+        if (process.mark is None and process.session == session)
+        or (process.mark is not None and process.mark.startswith(prefix))
+    ]
 
 
-def end(processes: Iterable[psutil.Process]) -> int:
-    """End processes in good order, else by SIGKILL; return how many there were."""
-    processes = list(processes)
+def of_predecessor(seen: Iterable[Seen], run_dir: Path, program: str, session: int) -> list[int]:
+    """Return the ids of what an earlier process of a program left behind in the supervisor's session."""
+    wanted = mark(run_dir, program)[_MARK]
+    return [
+        process.pid
+        for process in seen
+        if process.mark == wanted
+        or (process.mark is None and process.session == session and not process.group_has_leader)
+    ]
+
+
+def survey() -> list[Seen]:
+    """Look at every process of this user but the one that asks and its parents."""
+    asking = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = (_look_at(process) for process in psutil.process_iter() if process.pid not in asking)
+    return [seen for seen in found if seen is not None]
+
+
+def recorded_session(run_dir: Path) -> int | None:
+    """Return the session of the last supervisor that did not end in good order, as its pid file has it."""
+    path = run_dir / "supervisord.pid"
+    if not path.is_file():
+        return None
+    pid = int(path.read_text())
+    return None if psutil.pid_exists(pid) else pid
+
+
+def end(pids: Iterable[int], patience_seconds: float) -> int:
+    """End processes by SIGTERM, those that are still there after a while by SIGKILL; return how many there were."""
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
     for process in processes:
         _signal(process, kill=False)
-    _, stubborn = psutil.wait_procs(processes, timeout=_TERMINATE_SECONDS)
+    _, stubborn = psutil.wait_procs(processes, timeout=patience_seconds)
     for process in stubborn:
-        log.warning("killing a process that did not end pid=%d", process.pid)
         _signal(process, kill=True)
     psutil.wait_procs(stubborn, timeout=_KILL_SECONDS)
     return len(processes)
+
+
+def _look_at(process: psutil.Process) -> Seen | None:
+    try:
+        if process.uids().real != os.getuid():
+            return None
+        group = os.getpgid(process.pid)
+        return Seen(process.pid, _mark_of(process), os.getsid(process.pid), group, psutil.pid_exists(group))
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return None  # it ended meanwhile
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(_MARK, "")
+    except psutil.AccessDenied:
+        return None
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

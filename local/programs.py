@@ -13,6 +13,7 @@ from local.settings import Settings
 SERVERS = "servers"
 AIRFLOW = "airflow"
 SIMULATOR = "simulator"
+SERVER_NAMES = ("postgres", "kinesis", "s3", "slack")
 
 # The simulator's options as variables of the Makefile.
 _SIMULATOR_OPTIONS = ("RATE", "ERROR_RATE", "MALFORMED_RATE", "SEED", "DURATION")

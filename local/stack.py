@@ -14,7 +14,6 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict
 
 from include.errors import CaliError, ConfigurationError, TransientError
-from local import processes
 from local.environment import ADMIN, cali_postgres_uri, process_environment, slack
 from local.health import ProgramStatus, statuses, table
 from local.preparation import last_lines, prepare
@@ -54,7 +53,7 @@ def up(say: Say, environment: Mapping[str, str] = os.environ) -> Settings:
         return settings
     say("installing npm packages, where local/package-lock.json changed")
     install_packages()
-    if left := processes.end(processes.supervised(supervisor.run_dir)):
+    if left := supervisor.stop():
         say(f"ended {left} processes that an earlier crash had left behind")
     settings = for_next_start(environment)
     for note in settings.notes:

@@ -22,12 +22,14 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from include.errors import TransientError
 from local import processes
-from local.programs import SERVERS, SIMULATOR, Program
+from local.programs import SERVER_NAMES, SERVERS, SIMULATOR, Program
 from local.settings import ROOT
 
 _LINK = "supervisor"
 _SOCKET = "socket"
 _STOP_SECONDS = 240
+_USERS_PATIENCE_SECONDS = 5
+_SERVERS_PATIENCE_SECONDS = 40
 _PRIORITIES = {SERVERS: 100, SIMULATOR: 300}
 
 
@@ -126,13 +128,32 @@ class Supervisor:
         Returns:
             How many processes a crash had left behind.
         """
+        session = processes.recorded_session(self.run_dir)
         if self.is_running():
-            process = psutil.Process(self._call("getPID"))
+            session = self._call("getPID")
+            process = psutil.Process(session)
             self._call("shutdown")
             psutil.wait_procs([process], timeout=_STOP_SECONDS)
-        left = processes.end(processes.supervised(self.run_dir))
+        left = self.end_leftovers(session)
         self._remove_socket()
         return left
+
+    def end_leftovers(self, session: int | None) -> int:
+        """End what a crash of the supervisor left running: first who uses the servers, then the servers.
+
+        Args:
+            session: the supervisor's, where it is known.
+
+        Returns:
+            How many processes there were.
+        """
+        seen = processes.survey()
+        servers = {pid for name in SERVER_NAMES for pid in processes.of_predecessor(seen, self.run_dir, name, 0)}
+        left = processes.of_stack(seen, self.run_dir, session)
+        users = processes.end([pid for pid in left if pid not in servers], _USERS_PATIENCE_SECONDS)
+        ended = users + processes.end(servers, _SERVERS_PATIENCE_SECONDS)
+        (self.run_dir / "supervisord.pid").unlink(missing_ok=True)
+        return ended
 
     def _remove_socket(self) -> None:
         link = self.run_dir / _LINK
