@@ -78,3 +78,18 @@ $(VENV)/.run-%: | $(VENV)/bin/pip
 $(VENV)/.dev-%: | $(RUN_STAMP)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@rm -f $(VENV)/.dev-* && touch $@
+
+# The library knows nothing of Airflow: its tests pass where Airflow is not installed.
+INCLUDE_VENV := .venv-include
+INCLUDE_STAMP := $(INCLUDE_VENV)/.stamp-$(shell cat requirements-include.txt constraints.txt | cksum | cut -d' ' -f1)
+
+.PHONY: test-include
+test-include: $(INCLUDE_STAMP) ## Run the tests of include/ in an environment without Airflow
+	@if $(INCLUDE_VENV)/bin/python -c 'import airflow' 2>/dev/null; then echo "$(INCLUDE_VENV) has Airflow: remove it" >&2; exit 1; fi
+	@$(INCLUDE_VENV)/bin/pytest tests/include -m "not integration" $(ARGS)
+
+$(INCLUDE_VENV)/.stamp-%: | $(VENV)/bin/pip
+	$(VENV)/bin/python -m venv --clear $(INCLUDE_VENV)
+	$(INCLUDE_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-include.txt \
+		hypothesis pytest pytest-asyncio pytest-timeout
+	@touch $@
