@@ -62,7 +62,7 @@ test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/include -k drain"
 lint: $(DEV_STAMP) ## Run all linters
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy include plugins/cali local
+	$(VENV)/bin/mypy include plugins/cali local docker
 	$(VENV)/bin/python -c "from local.servers.node import install_packages; install_packages()"
 	$(NODE_PATH) node local/node_modules/dclint/bin/dclint.cjs docker-compose.yaml
 	$(VENV)/bin/hadolint Dockerfile

@@ -78,7 +78,7 @@ def _no_proxy(own: Mapping[str, str]) -> dict[str, str]:
 
 def _project(settings: Settings) -> dict[str, str]:
     return {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # a process that retitles itself keeps its environment readable: `make down` knows it by that
         "DO_NOT_TRACK": "1",
@@ -152,7 +152,13 @@ def _airflow(settings: Settings) -> dict[str, str]:
             "workers": 1,
         },
         "api_auth": {"jwt_secret": settings.secrets.jwt_secret},
-        "scheduler": {"scheduler_idle_sleep_time": 0.2},
+        "scheduler": {
+            "scheduler_idle_sleep_time": 0.2,
+            # A worker that was killed is noticed after half a minute rather than after five.
+            "task_instance_heartbeat_sec": 5,
+            "task_instance_heartbeat_timeout": 30,
+            "task_instance_heartbeat_timeout_detection_interval": 5,
+        },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",
             "min_file_process_interval": 60,  # an edited file is parsed at once all the same

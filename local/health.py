@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from local.programs import AIRFLOW, SIMULATOR, Program
+from local import processes
+from local.programs import AIRFLOW, Program
 from local.settings import Settings
 from local.supervision import ProcessState
 
@@ -43,8 +44,8 @@ class ProgramStatus:
 
     @property
     def is_as_it_should_be(self) -> bool:
-        """True when it is healthy; the simulator may also rest."""
-        return self.state == HEALTHY or (self.group == SIMULATOR and self.state in {"stopped", "exited"})
+        """True when it is healthy."""
+        return self.state == HEALTHY
 
 
 def statuses(settings: Settings, programs: Iterable[Program], states: Iterable[ProcessState]) -> list[ProgramStatus]:
@@ -82,6 +83,8 @@ def table(lines: Iterable[ProgramStatus]) -> str:
 
 def _status(program: Program, state: ProcessState, components: Mapping[str, Component]) -> ProgramStatus:
     said = _condition(program, state.started, components) if state.is_running else state.state.lower()
+    if said == HEALTHY and program.address and not processes.listens(state.pid, _port(program.address)):
+        said = "its port is somebody else's"
     return ProgramStatus(program.name, program.group, said, state.pid, state.uptime_seconds, program.address)
 
 
@@ -94,6 +97,10 @@ def _condition(program: Program, started: datetime | None, components: Mapping[s
     if component is None or started is None:
         return "starting"
     return HEALTHY if component.is_alive_since(started) else "starting"
+
+
+def _port(address: str) -> int:
+    return int(address.rstrip("/").rpartition(":")[2])
 
 
 def _span(seconds: int) -> str:

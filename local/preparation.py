@@ -38,7 +38,6 @@ def prepare(settings: Settings, say: Callable[[str], None], inherited: Mapping[s
     _run("airflow-migrate", airflow_command("db", "migrate"), settings, environment)
     say("migrating CALI's schema")
     _run("cali-migrate", (sys.executable, "-m", "include.sql.migrate"), settings, environment)
-    environment["PYTHONPATH"] += f":{ROOT / 'plugins'}"
     _run("preflight", (sys.executable, "-m", "cali.preflight"), settings, environment)
 
 

@@ -80,6 +80,21 @@ def recorded_session(run_dir: Path) -> int | None:
     return None if psutil.pid_exists(pid) else pid
 
 
+def listens(pid: int, port: int) -> bool:
+    """Return whether a process, or one that it has started, listens on a port.
+
+    A server that answers is not enough: another stack's server may have been faster to take the port.
+    """
+    try:
+        family = {pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))}
+    except psutil.NoSuchProcess:
+        return False
+    return any(
+        connection.pid in family and connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port
+        for connection in psutil.net_connections("tcp")
+    )
+
+
 def end(pids: Iterable[int], patience_seconds: float) -> int:
     """End processes by SIGTERM, those that are still there after a while by SIGKILL; return how many there were."""
     processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]

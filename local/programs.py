@@ -5,18 +5,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from local.environment import kinesis_url, object_store, postgres, process_environment, slack
+from local.environment import object_store, postgres, process_environment, slack
 from local.servers.kinesis import Kinesalite, KinesisLocal
 from local.servers.server import Server
 from local.settings import Settings
 
 SERVERS = "servers"
 AIRFLOW = "airflow"
-SIMULATOR = "simulator"
 SERVER_NAMES = ("postgres", "kinesis", "s3", "slack")
-
-# The simulator's options as variables of the Makefile.
-_SIMULATOR_OPTIONS = ("RATE", "ERROR_RATE", "MALFORMED_RATE", "SEED", "DURATION")
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,6 @@ def programs(settings: Settings, inherited: Mapping[str, str]) -> tuple[Program,
     return (
         *(_server_program(server, environment) for server in servers(settings)),
         *(_airflow_program(name, settings, environment) for name in _AIRFLOW_ARGUMENTS),
-        Program(SIMULATOR, SIMULATOR, _simulator_command(settings, inherited), environment, kinesis_url(settings)),
     )
 
 
@@ -94,11 +89,3 @@ def _server_program(server: Server, environment: Mapping[str, str]) -> Program:
 def _airflow_program(name: str, settings: Settings, environment: Mapping[str, str]) -> Program:
     address = settings.airflow_url if name == "api-server" else ""
     return Program(name, AIRFLOW, airflow_command(name, *_AIRFLOW_ARGUMENTS[name]), environment, address)
-
-
-def _simulator_command(settings: Settings, variables: Mapping[str, str]) -> tuple[str, ...]:
-    given = [name for name in _SIMULATOR_OPTIONS if variables.get(name)]
-    options = [part for name in given for part in (f"--{name.lower().replace('_', '-')}", variables[name])]
-    spike = ["--spike"] if variables.get("SPIKE") else []
-    target = ("--stream", settings.streams[0], "--journal", str(settings.run_dir / "journal.ndjson"))
-    return (sys.executable, "-m", "include.simulator", *target, *options, *spike)

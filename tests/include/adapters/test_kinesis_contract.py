@@ -77,6 +77,7 @@ class EmulatorSource:
     ]
 )
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
+    """Yield a stream of one shard."""
     if request.param == "memory":
         yield MemorySource()
     else:
@@ -98,6 +99,7 @@ def read(source: Source, checkpoint: Checkpoint, enough: Callable[[Page], bool],
 
 
 def shard(source: Source) -> str:
+    """Return the first shard's id."""
     return source.reader.shards(source.name)[0].shard_id
 
 

@@ -1,7 +1,7 @@
 """Both object stores keep the Protocol's promises."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +11,7 @@ from include.errors import ConfigurationError, TransientError
 
 @pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.integration)])
 def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
+    """Yield an empty store."""
     if request.param == "memory":
         yield InMemoryObjectStore()
         return
@@ -63,7 +64,7 @@ def test_deleting_twice_is_no_error(store: ObjectStore) -> None:
 
 
 @pytest.mark.integration
-def test_a_server_that_is_away_is_a_transient_error(free_port) -> None:  # type: ignore[no-untyped-def]
+def test_a_server_that_is_away_is_a_transient_error(free_port: Callable[[], int]) -> None:
     """A refused connection says that the work stays where it was."""
     import boto3
     from botocore.config import Config

@@ -230,7 +230,7 @@ def test_a_refusal_parks_the_message_until_the_cause_is_mended(road: Road, event
         report.raise_for_failures()
     assert road.states() == [Delivery.PARKED]
     assert road.dispatch(budget=600).sent == 0
-    road.messenger._channels = ("cali-typo",)  # noqa: SLF001 (somebody creates the channel)
+    road.messenger._channels = ("cali-typo",)
     assert road.store.revive(road.clock()) == 1
     assert road.dispatch().sent == 1
 

@@ -1,12 +1,14 @@
 """The drain: each record into exactly one batch, whatever the stream and the servers do."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.adapters.kinesis import ExpiredIteratorError
 from include.adapters.kinesis_memory import InMemoryStream
 from include.adapters.object_store import InMemoryObjectStore
 from include.drain.buffer import BufferHints, linger_until
@@ -293,26 +295,26 @@ def test_every_record_is_in_exactly_one_batch(steps: list[tuple[str, bytes | Non
     """Whatever the order of puts, reshards, faults and drains, the batches hold each record once."""
     world = World()
     put: list[bytes] = []
+    faults = {
+        "throttle": StreamThrottledError("busy"),
+        "expire": ExpiredIteratorError(),
+        "away": TransientError("away"),
+    }
     for number, (step, payload) in enumerate(steps):
         open_shards = [log.shard.shard_id for log in world.stream._logs.values() if not log.closed]
+        shard = open_shards[number % len(open_shards)]
         if step == "put":
             put.append(b"%d:" % number + (payload or b""))
-            world.put(put[-1], shard=open_shards[number % len(open_shards)])
+            world.put(put[-1], shard=shard)
         elif step == "split":
-            world.stream.split(open_shards[number % len(open_shards)])
+            world.stream.split(shard)
         elif step == "merge" and len(open_shards) > 1:
             world.stream.merge(open_shards[0], open_shards[-1])
-        elif step == "throttle":
-            world.stream.faults.append(StreamThrottledError("busy"))
-        elif step == "expire":
-            world.stream.expire()
-        elif step == "away":
-            world.stream.faults.append(TransientError("away"))
+        elif step in faults:
+            world.stream.faults.append(faults[step])
         elif "drain" in step:
-            try:
+            with suppress(TransientError):
                 world.drain(BufferHints(max_records=1) if step == "small_drain" else None)
-            except TransientError:
-                continue
     world.stream.faults.clear()
     while world.drain().batches:
         pass

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.errors import FencedError
-from include.ledger.ledger import Advance, Audited, DeadLetterGroup, Ledger, Stage, Validated
+from include.ledger.ledger import Advance, Audited, Claim, DeadLetterGroup, Ledger, Stage, Validated
 from include.ledger.memory import InMemoryLedger
 from include.ledger.postgres import PostgresLedger, connected
 from include.records import MicroBatch, Shard
@@ -19,6 +19,7 @@ SHARD = Shard("shardId-000000000000")
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration)])
 def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """Yield an empty ledger."""
     if request.param == "memory":
         yield InMemoryLedger()
         return
@@ -29,6 +30,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
 
 
 def batch(number: int, records: int = 3) -> MicroBatch:
+    """Return a batch of ten sequence numbers' width."""
     return MicroBatch(
         batch_id=f"logs-{SHARD.shard_id}-{number}",
         stream="logs",
@@ -47,16 +49,19 @@ def batch(number: int, records: int = 3) -> MicroBatch:
 
 
 def advance(number: int, version: int, *, closed: bool = False) -> Advance:
+    """Return the advance that goes with a batch."""
     return Advance("logs", SHARD.shard_id, version, str(number * 10 + 2), closed, NOW)
 
 
 def drained(ledger: Ledger, count: int = 1) -> None:
+    """Commit so many batches."""
     ledger.register("logs", [SHARD], None, NOW)
     for number in range(1, count + 1):
         ledger.commit_drain(batch(number), advance(number, number - 1), "run", NOW + timedelta(milliseconds=number))
 
 
-def claim_one(ledger: Ledger, stage: Stage, owner: str = "run", now: datetime = NOW + timedelta(seconds=1)):
+def claim_one(ledger: Ledger, stage: Stage, owner: str = "run", now: datetime = NOW + timedelta(seconds=1)) -> Claim:
+    """Claim the one batch that waits."""
     (claim,) = ledger.claim("logs", stage, owner, 10, LEASE, now)
     return claim
 

@@ -79,6 +79,7 @@ class World:
 
 
 def event(number: int, level: str = "INFO", **changes: object) -> bytes:
+    """Return a valid log event."""
     fields = {
         "event_id": f"7d1f2c1e-0d5c-4a57-9a3e-{number:012d}",
         "timestamp": NOW.isoformat(),
@@ -94,6 +95,7 @@ def event(number: int, level: str = "INFO", **changes: object) -> bytes:
 
 @pytest.fixture
 def world() -> World:
+    """Return an empty world."""
     return World()
 
 

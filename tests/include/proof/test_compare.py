@@ -14,6 +14,7 @@ LINEAGE = ("_shard_id", "_sequence_number", "_sub_sequence")
 
 
 def accepted(number: int, *, valid: bool = True) -> Accepted:
+    """Return the journal's line of a record."""
     return Accepted(Identity(SHARD, str(number), 0), sha256(b"%d" % number).hexdigest(), valid)
 
 

@@ -18,6 +18,7 @@ ORIGIN = Origin("logs", "logs-shardId-000000000000-abc", "shardId-000000000000")
 
 
 def event(**changes: object) -> bytes:
+    """Return a valid log event."""
     fields = {
         "event_id": "7d1f2c1e-0d5c-4a57-9a3e-2f6f0f1d9b11",
         "timestamp": NOW.isoformat(),
@@ -32,6 +33,7 @@ def event(**changes: object) -> bytes:
 
 
 def raw(payloads: Sequence[bytes], arrived_at: datetime = NOW) -> pa.Table:
+    """Return a raw table."""
     return pa.table(
         {
             "sequence_number": [str(number) for number in range(len(payloads))],
@@ -45,6 +47,7 @@ def raw(payloads: Sequence[bytes], arrived_at: datetime = NOW) -> pa.Table:
 
 
 def judge(payloads: Sequence[bytes], arrived_at: datetime = NOW) -> Validation:
+    """Validate payloads that arrived together."""
     return validate(streams.get("logs"), raw(payloads, arrived_at), ORIGIN)
 
 

