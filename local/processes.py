@@ -90,7 +90,9 @@ def listens(pid: int, port: int) -> bool:
     except psutil.NoSuchProcess:
         return False
     return any(
-        connection.pid in family and connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port
+        connection.pid in family
+        and connection.status == psutil.CONN_LISTEN
+        and getattr(connection.laddr, "port", None) == port
         for connection in psutil.net_connections("tcp")
     )
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk import Connection
-    from botocore.config import Config
 
     from include.adapters.kinesis import BotoStreamReader
     from include.adapters.object_store import S3ObjectStore
@@ -57,22 +56,20 @@ def postgres_uri(connection: "Connection") -> str:
 
 def stream_reader(conn_id: str = AWS) -> "BotoStreamReader":
     """Return a reader of Kinesis streams with the Connection's credentials and region."""
-    from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook  # noqa: PLC0415
-
+    from cali.aws import aws_client  # noqa: PLC0415
     from include.adapters.kinesis import BotoStreamReader  # noqa: PLC0415
 
     connection(conn_id)
-    return BotoStreamReader(KinesisHook(aws_conn_id=conn_id, config=aws_config()).get_conn())
+    return BotoStreamReader(aws_client("kinesis", conn_id))
 
 
 def object_store(bucket: str, conn_id: str = AWS) -> "S3ObjectStore":
     """Return the bucket with the Connection's credentials and region."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415
-
+    from cali.aws import aws_client  # noqa: PLC0415
     from include.adapters.object_store import S3ObjectStore  # noqa: PLC0415
 
     connection(conn_id)
-    return S3ObjectStore(S3Hook(aws_conn_id=conn_id, config=aws_config()).get_conn(), bucket)
+    return S3ObjectStore(aws_client("s3", conn_id), bucket)
 
 
 @contextmanager
@@ -92,10 +89,3 @@ def messenger(conn_id: str = SLACK) -> "Iterator[Messenger]":
         from airflow.providers.slack.hooks.slack import SlackHook  # noqa: PLC0415
 
         yield SlackApiMessenger(SlackHook(slack_conn_id=conn_id, timeout=SLACK_TIMEOUT_S).client)
-
-
-def aws_config() -> "Config":
-    """Return the clients' patience: a server that is away is told within seconds, and the task's retry comes later."""
-    from botocore.config import Config  # noqa: PLC0415
-
-    return Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "max_attempts": 3})
