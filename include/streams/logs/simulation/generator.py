@@ -23,6 +23,10 @@ IN_FLIGHT = 24
 """How many requests are under way at any time; their events interleave."""
 FORETELLING_SHARE = 0.7
 """The share of warnings that belong to an incident, while there is one."""
+ORDINARY_TURN_S = 15
+"""How long one kind of ordinary warning lasts before the next has its turn, as in life: things come and go."""
+ORDINARY_FROM_S = 8
+"""A shop that has just opened has none for so long."""
 
 
 class _Journey:
@@ -47,6 +51,7 @@ class LogGenerator:
         self._spoiler = Spoiler(rng)
         self._in_flight = [self._journey() for _ in range(IN_FLIGHT)]
         self._position = 0
+        self._first: datetime | None = None
         self._last: datetime | None = None
 
     def records(self, count: int, now: datetime) -> list[SimulatedRecord]:
@@ -55,6 +60,7 @@ class LogGenerator:
             return []
         now = now.astimezone(UTC)
         last = self._last or now
+        self._first = self._first or now
         self._last = now
         step = (now - last) / count
         return [self._record(last + step * number) for number in range(1, count)] + [self._record(now)]
@@ -89,10 +95,16 @@ class LogGenerator:
     def _warning(self, at: datetime) -> tuple[dict[str, Any], str | None]:
         request = self._rng.choice(self._in_flight).request
         foretold = self._incidents.foretold(at)
-        if foretold and self._rng.random() < FORETELLING_SHARE:
+        ordinary = self._ordinary_warning(at)
+        if foretold and (ordinary is None or self._rng.random() < FORETELLING_SHARE):
             scenario = self._rng.choice(foretold)
             return self._body(at, "WARN", scenario.warning, request), scenario.name
-        return self._body(at, "WARN", self._rng.choice(ORDINARY_WARNINGS), request), None
+        return self._body(at, "WARN", ordinary or ORDINARY_WARNINGS[0], request), None
+
+    def _ordinary_warning(self, at: datetime) -> Line | None:
+        """Return the ordinary warning whose turn it is."""
+        open_s = (at - (self._first or at)).total_seconds() - ORDINARY_FROM_S
+        return None if open_s < 0 else ORDINARY_WARNINGS[int(open_s // ORDINARY_TURN_S) % len(ORDINARY_WARNINGS)]
 
     def _traffic(self, at: datetime) -> dict[str, Any]:
         """One request comes one line further."""
