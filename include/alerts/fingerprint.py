@@ -45,20 +45,22 @@ def fingerprint(event: AlertEvent) -> Fingerprint:
 
 
 def stem(masked: str) -> str:
-    """Return what a template says before the detail behind its first colon, where that is at least three words.
+    """Return what a template says before the detail behind its first colon, where that is at least three plain words.
 
-    ``Address of customer <id> could not be verified: 12 Elm Street`` names its problem before the colon, and behind
+    ``Address of customer [id] could not be verified: 12 Elm Street`` names its problem before the colon, and behind
     it is free text that no mask knows. ``Login failed: wrong password`` needs both sides.
     """
     head, colon, _ = masked.partition(": ")
-    return head if colon and len(head.split()) >= STEM_WORDS else masked
+    words = [word for word in head.split() if not word.startswith("[")]
+    return head if colon and len(words) >= STEM_WORDS else masked
 
 
 @lru_cache(maxsize=20_000)
 def _of_trace(chain: tuple[Section, ...]) -> Fingerprint:
     root = chain[0]
     parts = [part for section in chain for part in (section.exception, *section.frames)]
-    where = f" in {root.frames[0]}" if root.frames else ""
+    frames = [frame for section in chain for frame in section.frames]
+    where = f" in {frames[0]}" if frames else ""
     return _of(("trace", *parts), f"{root.exception.rpartition('.')[2] or 'Exception'}{where}")
 
 

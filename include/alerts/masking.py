@@ -28,11 +28,11 @@ def template(message: str) -> str:
     """Return the first line of a message with its variable parts masked, at most ``LONGEST`` characters of it.
 
     Masked are URLs, e-mail addresses, UUIDs, times, quoted strings, IP addresses, paths, hexadecimal ids, durations
-    and numbers: ``took 31 ms for "bob"`` becomes ``took <duration> for <quoted>``.
+    and numbers: ``took 31 ms for "bob"`` becomes ``took [duration] for [quoted]``.
     """
     line = message.lstrip().partition("\n")[0][:LONGEST].rstrip()
     return _ANY.sub(_placeholder, line)
 
 
 def _placeholder(match: re.Match[str]) -> str:
-    return f"<{match.lastgroup}>"
+    return f"[{match.lastgroup}]"

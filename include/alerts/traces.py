@@ -33,7 +33,7 @@ _VARIABLE = re.compile(r"\d+|\b[0-9a-f]{7,}\b")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One exception of a chain, with the application's own frames next to where it was raised."""
+    """One exception of a chain, with the application's own frames next to where it was raised, if it has any."""
 
     exception: str
     frames: tuple[str, ...]
@@ -90,7 +90,8 @@ def _java_sections(lines: tuple[str, ...]) -> tuple[Section, ...]:
             found.append((_GENERATED.sub("", line[1:].strip()), []))
         elif found:
             found[-1][1].append(line)
-    return tuple(Section(name, _own([_java_frame(f) for f in frames], _is_own_java)) for name, frames in found)[::-1]
+    chain = [(name, [_java_frame(frame) for frame in frames]) for name, frames in reversed(found)]
+    return _own(chain, _is_own_java)
 
 
 def _java_frame(frame: str) -> str:
@@ -121,18 +122,19 @@ def _python_lines(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=20_000)
 def _python_sections(lines: tuple[str, ...]) -> tuple[Section, ...]:
-    found: list[Section] = []
+    found: list[tuple[str, list[str]]] = []
     frames: list[str] = []
     for line in lines:
         if line.startswith(":"):
-            found.append(Section(line[1:].strip(), _own(frames[::-1], _is_own_python)))
+            found.append((line[1:].strip(), frames[::-1]))
             frames = []
         else:
             frames.append(line)
     if frames:
-        found.append(Section("", _own(frames[::-1], _is_own_python)))
+        found.append(("", frames[::-1]))
     return tuple(
-        Section(section.exception, tuple(_python_frame(frame) for frame in section.frames)) for section in found
+        Section(section.exception, tuple(_python_frame(frame) for frame in section.frames))
+        for section in _own(found, _is_own_python)
     )
 
 
@@ -150,7 +152,15 @@ def _is_own_python(frame: str) -> bool:
     return not any(mark in frame for mark in _PYTHON_RUNTIME)
 
 
-def _own(frames: list[str], is_own: Callable[[str], bool]) -> tuple[str, ...]:
-    """Return the first own frames, or the first of any kind when none is; recursion counts once."""
-    chosen = [frame for frame in frames if is_own(frame)] or frames
-    return tuple(dict.fromkeys(chosen))[:FRAMES]
+def _own(chain: list[tuple[str, list[str]]], is_own: Callable[[str], bool]) -> tuple[Section, ...]:
+    """Keep each section's first own frames; recursion counts once.
+
+    Only a chain without any own frame keeps those of frameworks: a retry or a reused connection changes the way
+    through a framework, and the fault is the same.
+    """
+    if not any(is_own(frame) for _, frames in chain for frame in frames):
+        return tuple(Section(name, tuple(dict.fromkeys(frames))[:FRAMES]) for name, frames in chain)
+    return tuple(
+        Section(name, tuple(dict.fromkeys(frame for frame in frames if is_own(frame)))[:FRAMES])
+        for name, frames in chain
+    )

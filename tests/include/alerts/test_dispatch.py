@@ -60,9 +60,9 @@ def test_a_first_sighting_is_posted_and_more_of_it_edits_the_count(road: Road, e
     assert road.dispatch() == DispatchReport(sent=1, deferred=0, failed=0, parked=0, waiting=False)
     road.take(event("disk 2 full"), event("disk 3 full"))
     assert road.dispatch().waiting is True
-    assert road.shown() == ["ERROR payments: disk &lt;num&gt; full (once"]
+    assert road.shown() == ["ERROR payments: disk [num] full (once"]
     assert road.dispatch(budget=11).sent == 1
-    assert road.shown() == ["ERROR payments: disk &lt;num&gt; full (3 times"]
+    assert road.shown() == ["ERROR payments: disk [num] full (3 times"]
     assert [message.edits for message in road.messenger.messages] == [1]
 
 
@@ -86,7 +86,7 @@ def test_a_message_shows_what_was_counted_until_it_is_sent(road: Road, event: Ma
     for number in range(50):
         road.take(event(f"disk {number} full"))
     road.dispatch(budget=60)
-    assert (road.shown(), len(road.messenger.calls)) == (["ERROR payments: disk &lt;num&gt; full (50 times"], 1)
+    assert (road.shown(), len(road.messenger.calls)) == (["ERROR payments: disk [num] full (50 times"], 1)
 
 
 def test_a_backlog_of_one_kind_is_one_message(road: Road, event: MakeEvent, noon: datetime) -> None:
@@ -97,7 +97,7 @@ def test_a_backlog_of_one_kind_is_one_message(road: Road, event: MakeEvent, noon
     road.dispatch(budget=60)
     [message] = road.messenger.messages
     assert message.text == (
-        "ERROR payments: disk &lt;num&gt; full (10,000 times, 2026-03-01 09:13:21 UTC to 2026-03-01 12:00:00 UTC)"
+        "ERROR payments: disk [num] full (10,000 times, 2026-03-01 09:13:21 UTC to 2026-03-01 12:00:00 UTC)"
     )
 
 
@@ -110,7 +110,7 @@ def test_a_count_that_moves_while_it_is_sent_is_told_afterwards(road: Road, even
     road.take(event("disk 2 full"))
     road.store.mark_sent(claimed, reference, 1, road.clock(), road.settings)
     road.dispatch(budget=15)
-    assert road.shown() == ["ERROR payments: disk &lt;num&gt; full (2 times"]
+    assert road.shown() == ["ERROR payments: disk [num] full (2 times"]
 
 
 def test_messages_go_by_kind_urgency_and_age(road: Road, event: MakeEvent) -> None:
@@ -187,7 +187,7 @@ def test_a_post_that_timed_out_but_was_accepted_appears_once(road: Road, event: 
     road.dispatch(budget=1)
     road.take(event("disk 2 full"))
     road.dispatch(budget=30)
-    assert road.shown() == ["ERROR payments: disk &lt;num&gt; full (2 times"]
+    assert road.shown() == ["ERROR payments: disk [num] full (2 times"]
     assert [call for _, call, _ in road.messenger.calls] == ["post", "find", "update"]
 
 
@@ -252,8 +252,8 @@ def test_a_message_that_was_deleted_is_posted_anew(road: Road, event: MakeEvent)
     road.messenger.faults.append(OutcomeUnknownError("timed out"))
     road.dispatch(budget=60)
     assert road.shown() == [
-        "ERROR payments: disk &lt;num&gt; full (once",
-        "ERROR payments: disk &lt;num&gt; full (2 times",
+        "ERROR payments: disk [num] full (once",
+        "ERROR payments: disk [num] full (2 times",
     ]
     [group] = road.store.groups()
     assert (group.slack_ts, group.announced_count) == (road.messenger.messages[1].ts, 2)

@@ -21,7 +21,7 @@ def make_group(**fields: object) -> AlertGroup:
     """Return a group with defaults for what is not given."""
     values: dict[str, object] = {
         "id": 1, "stream": "logs", "category": Category.RECORD, "fingerprint": "ab" * 16, "fingerprint_version": 1,
-        "severity": "ERROR", "service": "payments", "title": "disk <num> full", "state": State.OPEN, "count": 1234,
+        "severity": "ERROR", "service": "payments", "title": "disk [num] full", "state": State.OPEN, "count": 1234,
         "batches": 2, "first_seen": NOON, "last_seen": NOON + timedelta(hours=2), "opened_at": NOON,
         "updated_at": NOON, "closed_at": None, "services": ("payments",), "pods": ("p-1", "p-2"),
         "versions": ("1.2",), "sample": "disk 7 full\n\tat a.B.c(B.java:1)", "batch_id": "b",
@@ -48,7 +48,7 @@ def test_a_message_tells_what_how_often_when_and_where() -> None:
     """Level, service, count, time span, origin, sample and a link to the run are all there."""
     message = render(make_group())
     header, section, sample, context = message.blocks
-    assert header["text"]["text"] == "🔴 ERROR payments: disk <num> full"  # type: ignore[index]
+    assert header["text"]["text"] == "🔴 ERROR payments: disk [num] full"  # type: ignore[index]
     assert [field["text"] for field in section["fields"]] == [  # type: ignore[attr-defined]
         "*Level*\nERROR",
         "*Service*\npayments",
@@ -64,7 +64,7 @@ def test_a_message_tells_what_how_often_when_and_where() -> None:
         "<http://127.0.0.1:8080/dags/logs_process/runs/r%201?a=1&amp;b=2|Airflow run>"
     )
     assert message.text == (
-        "ERROR payments: disk &lt;num&gt; full (1,234 times, 2026-03-01 12:00:00 UTC to 2026-03-01 14:00:00 UTC)"
+        "ERROR payments: disk [num] full (1,234 times, 2026-03-01 12:00:00 UTC to 2026-03-01 14:00:00 UTC)"
     )
 
 

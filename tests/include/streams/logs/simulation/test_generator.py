@@ -8,8 +8,10 @@ from math import sqrt
 
 import pytest
 
+from include.alerts.fingerprint import fingerprint
 from include.simulator.record import VALID, GeneratorOptions, SimulatedRecord
-from include.streams.logs.model import LogEvent
+from include.streams.logs import STREAM
+from include.streams.logs.model import LogEvent, to_columns
 from include.streams.logs.simulation.generator import SIMULATION, LogGenerator
 from include.streams.logs.simulation.malformed import KINDS, OVERSIZED, RECORD_LIMIT
 from include.streams.logs.simulation.scenarios import SCENARIOS
@@ -198,3 +200,17 @@ def test_the_log_file_has_the_event_as_the_service_wrote_it() -> None:
 def test_scenarios_have_distinct_names() -> None:
     """There are eight, each with its own name."""
     assert len({scenario.name for scenario in SCENARIOS}) == 8
+
+
+def test_the_eight_scenarios_make_eight_groups_of_errors() -> None:
+    """Thousands of varied traces of one scenario are one problem, and no two scenarios are the same."""
+    records = made(300, error_rate=0.5, warn_rate=0)
+    groups: dict[str | None, set[str]] = {}
+    for record, event in zip(records, events(records), strict=True):
+        if event.level == "ERROR":
+            columns = {name: values[0] for name, values in to_columns([event]).items()}
+            place = {"_arrived_at": event.timestamp, "_shard_id": "s", "_sequence_number": "1", "_sub_sequence": 0}
+            alert = STREAM.to_alert(columns | place)
+            groups.setdefault(record.scenario, set()).add(fingerprint(alert).value)
+    assert [len(values) for values in groups.values()] == [1] * 8
+    assert len(set.union(*groups.values())) == 8
