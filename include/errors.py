@@ -5,8 +5,12 @@
     CaliError
     ├── ConfigurationError        a setting, Connection or stream name is wrong: fix it, a retry cannot help
     ├── TransientError            a server was away or busy: the same call may go through later
-    │   └── StreamThrottledError  Kinesis' rate limit, after the retries of one call
+    │   ├── StreamThrottledError  Kinesis' rate limit, after the retries of one call
+    │   ├── RateLimitedError      Slack's rate limit, with its Retry-After        (include.adapters.slack)
+    │   └── OutcomeUnknownError   Slack may have the message: look before a retry (include.adapters.slack)
     ├── FencedError               another run advanced the checkpoint or took the work: walk away, nothing was committed
+    ├── MessageRefusedError       Slack will not take this message as things are  (include.adapters.slack)
+    │   └── MessageGoneError      the message to edit was deleted                 (include.adapters.slack)
     └── ConservationError         a batch's counts do not add up: the batch is not published, the task is retried
 
 Retry code looks at one thing only: ``error.permanent``.
