@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_IDS = 20
 """Batch ids that go through XCom; the ledger has them all."""
+NOTHING = frozenset({"", "None"})
+"""What a template renders to where the form's field was left empty."""
 
 
 class KinesisDrainOperator(BaseOperator):
@@ -124,15 +126,16 @@ def _claim_check(report: "DrainReport", unfinished: int) -> dict[str, object]:
 
 
 def _positive(name: str, value: int | str | None) -> int | None:
-    if value in {None, "", "None"}:
+    if str(value) in NOTHING:
         return None
-    if not str(value).isdigit() or int(str(value)) < 1:
+    # Not isdigit: that also lets characters such as "²" pass, which int() refuses.
+    if not str(value).isdecimal() or int(str(value)) < 1:
         raise ConfigurationError(f"{name}={value!r} is not allowed: give a whole number from 1 on")
     return int(str(value))
 
 
 def _instant(name: str, value: str | None) -> datetime | None:
-    if value in {None, "", "None"}:
+    if str(value) in NOTHING:
         return None
     try:
         instant = datetime.fromisoformat(str(value))
