@@ -122,9 +122,7 @@ def decide(
     """
     external = _external(environment)
     ports, notes = _choose_ports(environment, saved, _embedded(external), is_free, any_free)
-    engine = environment.get("KINESIS") or "kinesis-local"
-    if engine not in KINESIS_ENGINES:
-        raise ConfigurationError(f"KINESIS={engine} is unknown: set it to one of {', '.join(KINESIS_ENGINES)}")
+    engine = _engine(environment, saved, embedded=external.kinesis is None)
     streams = environment.get("CALI_STREAMS") or environment.get("STREAMS") or "logs"
     return Settings(
         run_dir=run_folder(environment),
@@ -248,6 +246,20 @@ def _embedded(external: External) -> set[str]:
     if not (external.cali_postgres and external.airflow_database):
         names.add("postgres")
     return names
+
+
+def _engine(environment: Mapping[str, str], saved: Settings | None, *, embedded: bool) -> str:
+    """Return the emulator: the one that was asked for, else the one whose stream is there already."""
+    before = saved.kinesis_engine if saved else None
+    engine = environment.get("KINESIS") or before or KINESIS_ENGINES[0]
+    if engine not in KINESIS_ENGINES:
+        raise ConfigurationError(f"KINESIS={engine} is unknown: set it to one of {', '.join(KINESIS_ENGINES)}")
+    if embedded and before and engine != before:
+        raise ConfigurationError(
+            f"KINESIS={engine} has none of the records that {before} holds, and the checkpoints stand in those: "
+            "run `make clean` first"
+        )
+    return engine
 
 
 def _choose_ports(

@@ -179,3 +179,11 @@ def test_generated_secrets_differ_from_each_other() -> None:
 
 def _values(secrets: Secrets) -> list[Any]:
     return list(vars(secrets).values())
+
+
+def test_a_stream_stays_with_the_emulator_that_holds_it() -> None:
+    """A later start without the variable goes on with the same emulator; another one is refused with what to do."""
+    first = _decide({"KINESIS": "kinesalite"})
+    assert _decide({}, saved=first).kinesis_engine == "kinesalite"
+    with pytest.raises(ConfigurationError, match=r"kinesis-local has none of the records .* make clean"):
+        _decide({"KINESIS": "kinesis-local"}, saved=first)
