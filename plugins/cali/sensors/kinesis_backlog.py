@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from cali import connections
 from cali.triggers.kinesis_backlog import KinesisBacklogTrigger
+from include.records import utc_now
 from include.settings import StreamSettings, stream_settings
 
 if TYPE_CHECKING:
@@ -48,12 +50,20 @@ class KinesisBacklogSensor(BaseSensorOperator):
         if not self.deferrable:
             super().execute(context)
         elif not self.poke(context):
-            self.defer(trigger=self._trigger(), method_name=self.answer.__name__)
+            self._wait(self._left_s(context))
 
     def answer(self, context: "Context", event: dict[str, str]) -> None:
-        """Take the doorbell's word, or look and wait again where it only gave up or could not see."""
-        if event["reason"] in {"idle", "trouble"}:
-            self.execute(context)
+        """Take the doorbell's word; where it only gave up or could not see, look, and wait for what is left.
+
+        Raises:
+            AirflowSensorTimeout: the sensor's ``timeout`` is over.
+        """
+        if event["reason"] not in {"idle", "trouble"} or self.poke(context):
+            return
+        left_s = self._left_s(context)
+        if left_s <= 0:
+            raise AirflowSensorTimeout(f"No backlog of {self.stream} within the timeout of {self.timeout} s")
+        self._wait(left_s)
 
     def poke(self, context: "Context") -> bool:  # noqa: ARG002
         """Return whether a shard has records past its checkpoint, has ended, or is new."""
@@ -65,16 +75,21 @@ class KinesisBacklogSensor(BaseSensorOperator):
             checkpoints = PostgresLedger(database).checkpoints(self.stream)
         return has_backlog(reader, self._settings().kinesis_stream, checkpoints)
 
-    def _trigger(self) -> KinesisBacklogTrigger:
+    def _left_s(self, context: "Context") -> float:
+        # A task that comes back from the triggerer keeps the time at which it first began.
+        return self.timeout - (utc_now() - context["ti"].start_date).total_seconds()
+
+    def _wait(self, seconds: float) -> None:
         settings = self._settings()
-        return KinesisBacklogTrigger(
+        trigger = KinesisBacklogTrigger(
             stream=self.stream,
             kinesis_stream=settings.kinesis_stream,
             poll_s=settings.profile().poll_s,
-            idle_s=min(settings.idle_s, self.timeout),
+            idle_s=seconds,
             aws_conn_id=self.aws_conn_id,
             postgres_conn_id=self.postgres_conn_id,
         )
+        self.defer(trigger=trigger, method_name=self.answer.__name__)
 
     def _settings(self) -> StreamSettings:
         return self.settings or stream_settings(self.stream)

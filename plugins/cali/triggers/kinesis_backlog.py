@@ -87,7 +87,10 @@ class KinesisBacklogTrigger(BaseTrigger):
     async def _watch(self, stack: AsyncExitStack) -> str:
         from airflow.providers.amazon.aws.hooks.kinesis import KinesisHook  # noqa: PLC0415
 
-        client = await stack.enter_async_context(await KinesisHook(aws_conn_id=self.aws_conn_id).get_async_conn())
+        from cali.aws import patience  # noqa: PLC0415
+
+        hook = KinesisHook(aws_conn_id=self.aws_conn_id, config=patience())
+        client = await stack.enter_async_context(await hook.get_async_conn())
         connection = await BaseHook.aget_connection(self.postgres_conn_id)
         shards = ShardWatch(client, self.kinesis_stream)
         give_up = time.monotonic() + self.idle_s
@@ -116,8 +119,15 @@ class ShardWatch:
 
     async def has_unknown(self, checkpoints: Mapping[str, Checkpoint]) -> bool:
         """Return whether the stream has a shard without a checkpoint."""
-        pages = self._client.get_paginator("list_shards").paginate(StreamName=self._stream)
-        return any([shard["ShardId"] not in checkpoints async for page in pages for shard in page["Shards"]])
+        # Not by botocore's paginator: Kinesis refuses a page's token together with the stream's name.
+        arguments = {"StreamName": self._stream}
+        while True:
+            answer = await self._client.list_shards(**arguments)
+            if any(shard["ShardId"] not in checkpoints for shard in answer["Shards"]):
+                return True
+            if not answer.get("NextToken"):
+                return False
+            arguments = {"NextToken": answer["NextToken"]}
 
     async def look(self, checkpoints: Mapping[str, Checkpoint]) -> str | None:
         """Return why to ring, or None."""
