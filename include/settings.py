@@ -93,23 +93,34 @@ def stream_settings(stream: str, environment: Mapping[str, str] = os.environ) ->
     Raises:
         ConfigurationError: a variable has a value that is not allowed; the message names both.
     """
-    values = {"kinesis_stream": stream}
-    for field in StreamSettings.model_fields:
-        for variable in (f"CALI_{field}".upper(), f"CALI_{stream}_{field}".upper()):
-            if environment.get(variable):
-                values[field] = environment[variable]
-    return from_environment(StreamSettings, values)
+    variables = {
+        field: variable
+        for field in StreamSettings.model_fields
+        # The stream's own variable comes last and wins.
+        for variable in (f"CALI_{field}".upper(), f"CALI_{stream}_{field}".upper())
+        if environment.get(variable)
+    }
+    return from_environment(StreamSettings, variables, environment, kinesis_stream=stream)
 
 
-def from_environment(model: type[Model], values: Mapping[str, str]) -> Model:
-    """Validate ``values``, by field name, that stand in the environment as ``CALI_<FIELD>``.
+def from_environment(
+    model: type[Model], variables: Mapping[str, str], environment: Mapping[str, str], **given: str
+) -> Model:
+    """Validate what the environment says of a model's fields.
+
+    Args:
+        model: what to make.
+        variables: for each field that is set, the variable that sets it.
+        environment: the variables' values.
+        given: values of fields that no variable sets.
 
     Raises:
         ConfigurationError: a variable has a value that is not allowed; the message names both.
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate(given | {field: environment[variable] for field, variable in variables.items()})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        variable = f"CALI_{first['loc'][0]}".upper()
+        field = str(first["loc"][0])
+        variable = variables.get(field, f"CALI_{field}".upper())
         raise ConfigurationError(f"{variable}={first['input']!r} is not allowed: {first['msg']}") from error

@@ -30,11 +30,9 @@ def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings
     Raises:
         ConfigurationError: a variable has a value that is not allowed; the message names both.
     """
-    fields = _AlertVariables.model_fields
-    given = {
-        field: environment[f"CALI_{field}".upper()] for field in fields if environment.get(f"CALI_{field}".upper())
-    }
-    variables = from_environment(_AlertVariables, given)
+    names = {field: f"CALI_{field}".upper() for field in _AlertVariables.model_fields}
+    given = {field: name for field, name in names.items() if environment.get(name)}
+    variables = from_environment(_AlertVariables, given, environment)
     return AlertSettings(
         alert_channel=variables.alert_channel,
         quality_channel=variables.quality_channel,

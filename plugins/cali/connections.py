@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -50,8 +51,16 @@ def connection(conn_id: str) -> "Connection":
 
 
 def postgres_uri(connection: "Connection") -> str:
-    """Return the URI that Postgres' own library understands; it holds the password and belongs into no log."""
-    return connection.get_uri().replace("postgres://", "postgresql://", 1)
+    """Return the URI that Postgres' own library understands; it holds the password and belongs into no log.
+
+    Of the Connection's ``extra``, libpq's own options go with it (``sslmode``, ``connect_timeout`` …).
+    """
+    from psycopg import pq  # noqa: PLC0415
+
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    options = {name: value for name, value in connection.extra_dejson.items() if name in known}
+    address = connection.get_uri().partition("?")[0].replace("postgres://", "postgresql://", 1)
+    return f"{address}?{urlencode(options, quote_via=quote)}" if options else address
 
 
 def stream_reader(conn_id: str = AWS) -> "BotoStreamReader":
