@@ -14,9 +14,14 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.drain.buffer import BufferHints
+from include.drain.payloads.mode import Payloads
 from include.errors import ConfigurationError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+SCHEDULE = r"^(@(continuous|hourly|daily|weekly|monthly|yearly)|[\w*/,#-]+( [\w*/,#-]+){4})$"
+"""``@continuous``, another word that Airflow knows, or the five fields of a cron expression."""
 
 
 class Pace(StrEnum):
@@ -58,6 +63,7 @@ class StreamSettings(BaseModel):
         linger_s: seconds from one batch to the next while the stream is busy.
         max_records: records of a batch, at most.
         max_bytes: bytes of a batch's records, at most (a batch may pass it by one GetRecords page of 10 MB).
+        payloads: ``auto`` opens what producers packed, ``plain`` takes each stream record for one event.
         idle_s: seconds that a run waits for records before it ends with nothing, so that a newer one can begin.
     """
 
@@ -66,11 +72,12 @@ class StreamSettings(BaseModel):
     kinesis_stream: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
     bucket: Annotated[str, Field(min_length=3, max_length=63)] = "cali"
     pace: Pace = Pace.BALANCED
-    schedule: str | None = None
+    schedule: Annotated[str, Field(pattern=SCHEDULE)] | None = None
     poll_s: Annotated[float, Field(ge=0.2, le=60)] | None = None
     linger_s: Annotated[float, Field(ge=0, le=900)] | None = None
     max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     max_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 32 << 20
+    payloads: Payloads = Payloads.AUTO
     idle_s: Annotated[float, Field(ge=1, le=86_400)] = 120
 
     def profile(self) -> PaceProfile:

@@ -1,6 +1,7 @@
 """The alert settings that the environment holds."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
@@ -11,17 +12,20 @@ from include.alerts.filtering import FilterRules
 from include.alerts.settings import AlertSettings
 from include.settings import from_environment
 
+ITEM = re.compile(r"\s*/.+?/\s*(?=,|$)|[^,]+")
+"""One item of a list: an expression between slashes, which may have commas of its own, or whatever has none."""
+
 
 class _AlertVariables(BaseModel):
     """The alert settings that the environment may hold; lists are comma-separated, spans in seconds."""
 
     alert_channel: str = AlertSettings().alert_channel
     quality_channel: str = AlertSettings().quality_channel
-    alert_levels: str = ",".join(FilterRules().levels)
+    alert_levels: Annotated[str, Field(pattern=r"\w")] = ",".join(FilterRules().levels)
     alert_keywords: str = ""
     alert_held_back: str = ""
-    alert_update_interval_s: Annotated[float, Field(ge=1)] = AlertSettings().update_interval.total_seconds()
-    alert_quiet_after_s: Annotated[float, Field(ge=10)] = AlertSettings().quiet_after.total_seconds()
+    alert_update_interval_s: Annotated[float, Field(ge=1, le=86_400)] = AlertSettings().update_interval.total_seconds()
+    alert_quiet_after_s: Annotated[float, Field(ge=10, le=30 * 86_400)] = AlertSettings().quiet_after.total_seconds()
 
 
 def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings:
@@ -47,4 +51,4 @@ def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return tuple(part for part in (found.strip() for found in ITEM.findall(text)) if part)
