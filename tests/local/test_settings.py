@@ -185,5 +185,5 @@ def test_a_stream_stays_with_the_emulator_that_holds_it() -> None:
     """A later start without the variable goes on with the same emulator; another one is refused with what to do."""
     first = _decide({"KINESIS": "kinesalite"})
     assert _decide({}, saved=first).kinesis_engine == "kinesalite"
-    with pytest.raises(ConfigurationError, match=r"kinesis-local has none of the records .* make clean"):
+    with pytest.raises(ConfigurationError, match=r"kinesis-local has none of the records .*make clean"):
         _decide({"KINESIS": "kinesis-local"}, saved=first)
