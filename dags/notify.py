@@ -16,6 +16,8 @@ and those that were left when Slack was away.
 
 **When it fails** Slack refused or did not answer; the message says how. Everything stays in the outbox for the next
 run. `select * from cali.alert_outbox where state <> 'sent'` shows what waits.
+
+**Who** The owners of the log platform.
 """
 
 with DAG(

@@ -24,6 +24,9 @@ DEFAULT_ARGUMENTS: "Mapping[str, Any]" = {
     "execution_timeout": timedelta(minutes=10),
 }
 
+INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
+"""A time with its zone, as the form's date picker and RFC 3339 write it."""
+
 DRAIN_PARAMETERS = {
     "max_records": Param(
         None,
@@ -37,6 +40,8 @@ DRAIN_PARAMETERS = {
         None,
         type=["null", "string"],
         format="date-time",
+        # The format makes the form; what it means is checked only where an optional package is installed.
+        pattern=INSTANT,
         title="Begin at",
         description="Where a stream that was never drained begins. A stream with checkpoints goes on at them.",
     ),

@@ -1,0 +1,212 @@
+"""What holds for every DAG, whoever adds one."""
+
+import ast
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "dags").glob("*.py"))
+MOST_LINES = 60
+MOST_IMPORT_S = 0.5
+HEAVY = ("great_expectations", "pandas", "pyarrow", "psycopg", "duckdb")
+
+by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+
+LOAD = """
+import json, runpy, sys, time
+import airflow.sdk
+from airflow.sdk import DAG, Asset, BaseOperator, Param, task
+import airflow.triggers.base
+began = time.process_time()
+runpy.run_path(sys.argv[1])
+print("result:" + json.dumps({"seconds": time.process_time() - began, "modules": sorted(sys.modules)}))
+"""
+
+
+def dags(bag: Any) -> Iterator[Any]:
+    """Yield every DAG, and fail if there is none."""
+    assert bag.dags
+    yield from bag.dags.values()
+
+
+def broken(bag: Any, holds: Any) -> list[str]:
+    """Return the ids of the DAGs that a rule does not hold for."""
+    return [dag.dag_id for dag in dags(bag) if not holds(dag)]
+
+
+def broken_tasks(bag: Any, holds: Any) -> list[str]:
+    """Return the ids of the tasks that a rule does not hold for."""
+    return [f"{dag.dag_id}.{one.task_id}" for dag in dags(bag) for one in dag.tasks if not holds(one)]
+
+
+def test_every_file_loads(bag: Any) -> None:
+    """No file of the folder has an import error."""
+    assert bag.import_errors == {}
+
+
+@by_file
+def test_every_file_holds_a_dag_that_airflow_finds(bag: Any, path: Path) -> None:
+    """Airflow skips a file that does not mention it; none of ours is skipped."""
+    assert str(path) in {dag.fileloc for dag in dags(bag)}
+
+
+def test_every_task_has_an_owner_of_ours(bag: Any) -> None:
+    """`airflow` is nobody's name."""
+    assert broken_tasks(bag, lambda one: one.owner not in {"", "airflow"}) == []
+
+
+@pytest.mark.parametrize("heading", ["What", "When", "When it fails", "Who"])
+def test_every_dag_says(bag: Any, heading: str) -> None:
+    """A DAG's page answers what it does, when, what to do when it fails, and whom to ask."""
+    assert broken(bag, lambda dag: re.search(rf"^\*\*{heading}\*\* \S", dag.doc_md or "", re.MULTILINE)) == []
+
+
+def test_every_task_says_what_it_does(bag: Any) -> None:
+    """A task's page is not empty."""
+    assert broken_tasks(bag, lambda one: (one.doc_md or "").strip()) == []
+
+
+def test_every_dag_has_a_description_and_the_projects_tag(bag: Any) -> None:
+    """The list of DAGs can be filtered by `cali`."""
+    assert broken(bag, lambda dag: dag.description and "cali" in dag.tags) == []
+
+
+def test_no_dag_catches_up(bag: Any) -> None:
+    """What was missed is in the checkpoint and the ledger, not in runs that were never made."""
+    assert broken(bag, lambda dag: dag.catchup is False) == []
+
+
+def test_every_task_is_tried_again_with_more_and_more_time(bag: Any) -> None:
+    """A short outage passes unseen, and servers that come back are not met by a stampede."""
+    assert broken_tasks(bag, lambda one: one.retries >= 1 and one.retry_exponential_backoff) == []
+
+
+def test_no_task_runs_for_ever(bag: Any) -> None:
+    """A task that hangs is ended."""
+    assert broken_tasks(bag, lambda one: one.execution_timeout is not None) == []
+
+
+def test_a_stream_is_drained_by_one_run_at_a_time(bag: Any) -> None:
+    """Two drains of one stream would only fence each other."""
+    drains = [dag for dag in dags(bag) if "drain" in dag.tags]
+    assert {dag.dag_id: dag.max_active_runs for dag in drains} == {"logs_drain": 1}
+
+
+def test_what_is_drained_is_what_starts_the_processing(bag: Any) -> None:
+    """The drain's outlet is the process DAG's schedule, and the audit's outlet is the clean data."""
+    (drain,) = bag.dags["logs_drain"].tasks
+    process = bag.dags["logs_process"]
+    assert drain.outlets == process.schedule
+    assert [asset.name for asset in process.get_task("audit").outlets] == ["logs_clean"]
+
+
+def test_alert_and_audit_run_side_by_side(bag: Any) -> None:
+    """A quality problem does not silence an incident: neither waits for the other."""
+    process = bag.dags["logs_process"]
+    assert {one.task_id: one.upstream_task_ids for one in process.tasks} == {
+        "validate": set(),
+        "alert": {"validate"},
+        "audit": {"validate"},
+    }
+
+
+def test_every_field_of_a_form_is_explained(bag: Any) -> None:
+    """Who triggers a DAG by hand sees a title and a description for each parameter."""
+    fields = {f"{dag.dag_id}.{name}": dag.params.get_param(name) for dag in dags(bag) for name in dag.params}
+    assert {"logs_drain.max_records", "logs_drain.from_timestamp"} <= set(fields)
+    assert [name for name, field in fields.items() if not (field.schema.get("title") and field.description)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_records", None),
+        ("max_records", 500),
+        ("from_timestamp", None),
+        ("from_timestamp", "2026-01-31T12:00:00Z"),
+        ("from_timestamp", "2026-01-31T12:00:00.000+01:00"),
+    ],
+)
+def test_a_sound_parameter_is_taken(bag: Any, name: str, value: Any) -> None:
+    """The form takes what its description asks for, and nothing at all."""
+    assert copy(bag.dags["logs_drain"].params.get_param(name)).resolve(value) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_records", -1),
+        ("max_records", 0),
+        ("max_records", 1_000_001),
+        ("max_records", 1.5),
+        ("max_records", "many"),
+        ("from_timestamp", "yesterday"),
+        ("from_timestamp", "31.01.2026"),
+        ("from_timestamp", "2026-01-31T12:00:00"),
+        ("from_timestamp", 5),
+    ],
+)
+def test_rubbish_is_refused_by_the_form(bag: Any, name: str, value: Any) -> None:
+    """A run with a parameter that makes no sense is never created."""
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        copy(bag.dags["logs_drain"].params.get_param(name)).resolve(value)
+
+
+def load(path: Path, home: Path) -> dict[str, Any]:
+    """Load a DAG file in a fresh interpreter; return its own CPU seconds and what is imported then."""
+    environment = {"AIRFLOW_HOME": str(home), "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", "PATH": os.environ["PATH"]}
+    ran = subprocess.run(
+        [sys.executable, "-c", LOAD, str(path)], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    result = ran.stdout.rpartition("result:")[2]
+    return dict(json.loads(result))
+
+
+@by_file
+def test_a_file_is_parsed_fast_and_without_heavy_modules(path: Path, tmp_path: Path) -> None:
+    """Airflow parses DAG files again and again: beyond Airflow itself that costs under half a second of CPU."""
+    loads = [load(path, tmp_path) for _ in range(3)]
+    assert statistics.median(one["seconds"] for one in loads) < MOST_IMPORT_S
+    assert [name for name in HEAVY if name in loads[0]["modules"]] == []
+
+
+@by_file
+def test_a_file_reads_in_one_screen(path: Path) -> None:
+    """What runs when, and nothing else."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def imported(path: Path) -> set[str]:
+    """Return the first part of every module that a file imports, also inside functions and for annotations."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("include", {"airflow", "cali", "plugins", "dags", "local", "tests"}),
+        ("plugins", {"dags", "local", "tests"}),
+        ("dags", {"include", "local", "tests"}),
+    ],
+)
+def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
+    """DAGs know the plugins, the plugins know the library, the library knows neither."""
+    files = list((ROOT / folder).rglob("*.py"))
+    assert files
+    backwards = {str(path.relative_to(ROOT)): imported(path) & forbidden for path in files}
+    assert {path: names for path, names in backwards.items() if names} == {}
