@@ -8,6 +8,7 @@ from datetime import datetime
 
 from include.adapters.object_store import ObjectStore
 from include.drain.buffer import BufferHints, linger_until
+from include.drain.payloads.mode import Payloads
 from include.drain.raw_batch import raw_batch
 from include.drain.read_shard import ShardRead, ShardSource, read_shard
 from include.drain.shard_plan import readable
@@ -21,11 +22,16 @@ SHARDS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class DrainRequest:
-    """What a run is asked for; ``start_at`` is where a stream that was never drained begins (None: its oldest)."""
+    """What a run is asked for.
+
+    ``start_at`` is where a stream that was never drained begins (None: its oldest); ``payloads`` says whether records
+    are opened.
+    """
 
     run_id: str
     hints: BufferHints
     start_at: datetime | None = None
+    payloads: Payloads = Payloads.AUTO
 
 
 @dataclass(slots=True)
@@ -62,7 +68,7 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
         checkpoint for checkpoint in readable(ledger.checkpoints(stream)) if checkpoint.shard_id not in visited
     ]:
         visited.update(checkpoint.shard_id for checkpoint in plan)
-        for outcome in _stored(source, store, plan, request.hints, until):
+        for outcome in _stored(source, store, plan, request, until):
             # One shard's trouble must not hold the others back; it is raised once they are safe.
             try:
                 read, batch = outcome.result()
@@ -82,16 +88,18 @@ def _stored(
     source: ShardSource,
     store: ObjectStore,
     plan: Sequence[Checkpoint],
-    hints: BufferHints,
+    request: DrainRequest,
     until: datetime,
 ) -> list[Future[tuple[ShardRead, MicroBatch | None]]]:
     """Read the shards at the same time and store each one's object."""
 
     def one(checkpoint: Checkpoint) -> tuple[ShardRead, MicroBatch | None]:
-        read = read_shard(source, checkpoint, hints, until)
+        read = read_shard(source, checkpoint, request.hints, until)
         if not read.records:
             return read, None
-        batch, data = raw_batch(source.stream, checkpoint.shard_id, read.records)
+        batch, data = raw_batch(source.stream, checkpoint.shard_id, read.records, request.payloads)
+        # Records that unpack to more than a batch may hold are read again, behind this one.
+        read.ended = read.ended and batch.last_sequence_number == read.records[-1].sequence_number
         store.put(batch.raw_key, data)
         return read, batch
 

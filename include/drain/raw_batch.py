@@ -6,33 +6,41 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.drain.payloads import SubRecord, unpack
+from include.drain.payloads.mode import Payloads
+from include.drain.payloads.unpack import SubRecord, unpack
 from include.keys import Room, object_key
 from include.parquet import to_parquet
 from include.records import MicroBatch, StreamRecord
 
+DECODE_ERROR = "decode_error"
 RAW_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("sequence_number", pa.string(), nullable=False),
     pa.field("sub_sequence", pa.int32(), nullable=False),
     pa.field("partition_key", pa.string(), nullable=False),
     pa.field("arrived_at", pa.timestamp("us", tz="UTC"), nullable=False),
     pa.field("data", pa.binary(), nullable=False),
+    # Null where the data is an event; older objects have no such column.
+    pa.field(DECODE_ERROR, pa.string()),
 ]
 RAW_SCHEMA = pa.schema(RAW_FIELDS)
 HASH_IN_NAME = 16
 
 
-def raw_batch(stream: str, shard_id: str, records: Sequence[StreamRecord]) -> tuple[MicroBatch, bytes]:
+def raw_batch(
+    stream: str, shard_id: str, records: Sequence[StreamRecord], payloads: Payloads = Payloads.AUTO
+) -> tuple[MicroBatch, bytes]:
     """Return the ledger row and the Parquet object of a shard's records, which must not be empty.
 
     Id and key are a function of the content: the same records give the same key again, other records another one.
+    Records that unpack to more than a batch may hold are left for the next one: the row's last sequence number says
+    how far this one goes.
     """
-    subs = unpack(records)
+    subs = unpack(records, payloads)
     digest = content_hash(subs)
     first, last = subs[0], subs[-1]
     batch_id = f"{stream}-{shard_id}-{digest[:HASH_IN_NAME]}"
     name = f"{shard_id}-{first.record.sequence_number}-{last.record.sequence_number}-{digest[:HASH_IN_NAME]}.parquet"
-    arrivals = [record.arrived_at for record in records]
+    arrivals = [sub.record.arrived_at for sub in subs]
     batch = MicroBatch(
         batch_id=batch_id,
         stream=stream,
@@ -52,10 +60,14 @@ def raw_batch(stream: str, shard_id: str, records: Sequence[StreamRecord]) -> tu
 
 
 def content_hash(subs: Sequence[SubRecord]) -> str:
-    """Return the SHA-256, in hex, over each record's sequence number, sub-sequence, length and data, in order."""
+    """Return the SHA-256, in hex, over each event's sequence number, sub-sequence, length and data, in order.
+
+    A decode error goes in as well, so that an object is never taken for one whose records were not to be opened.
+    """
     digest = hashlib.sha256()
-    for record, sub_sequence, data in subs:
-        digest.update(f"{record.sequence_number}/{sub_sequence}/{len(data)}:".encode())
+    for record, sub_sequence, data, _, error in subs:
+        place = f"{record.sequence_number}/{sub_sequence}/{len(data)}"
+        digest.update((f"{place}/{error}:" if error else f"{place}:").encode())
         digest.update(data)
     return digest.hexdigest()
 
@@ -65,9 +77,10 @@ def _table(subs: Sequence[SubRecord]) -> pa.Table:
         {
             "sequence_number": [sub.record.sequence_number for sub in subs],
             "sub_sequence": [sub.sub_sequence for sub in subs],
-            "partition_key": [sub.record.partition_key for sub in subs],
+            "partition_key": [sub.partition_key for sub in subs],
             "arrived_at": [sub.record.arrived_at for sub in subs],
             "data": [sub.data for sub in subs],
+            DECODE_ERROR: [sub.decode_error for sub in subs],
         },
         schema=RAW_SCHEMA,
     )

@@ -9,11 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
+from include.drain.payloads.undecodable import explanation
+from include.drain.raw_batch import DECODE_ERROR
 from include.errors import ConservationError
 from include.ledger.ledger import DeadLetterGroup
 from include.streams.stream import Stream
 
 STAGE = "validate"
+DECODE_STAGE = "decode"
 LINEAGE_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("_stream", pa.string(), nullable=False),
     pa.field("_batch_id", pa.string(), nullable=False),
@@ -51,6 +54,7 @@ class Refusal:
     reason: str
     path: str
     message: str
+    stage: str = STAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def staged_schema(stream: Stream) -> pa.Schema:
 def validate(stream: Stream, raw: pa.Table, origin: Origin) -> Validation:
     """Validate every record of a raw table (columns of ``include.drain.raw_batch.RAW_SCHEMA``).
 
+    A record that the drain could not decode is a dead letter of stage ``decode``, whatever its bytes look like.
     Records are parsed one by one rather than joined into one JSON array: two broken records side by side can join
     into sound JSON.
 
@@ -87,10 +92,13 @@ def validate(stream: Stream, raw: pa.Table, origin: Origin) -> Validation:
     """
     events: list[Any] = []
     kept: list[int] = []
-    refusals: list[Refusal] = []
+    refusals = _undecoded(raw)
+    undecoded = {refusal.index for refusal in refusals}
     parse = TypeAdapter(stream.model).validator.validate_json
     payloads: list[bytes] = raw.column("data").to_pylist()  # type: ignore[assignment]
     for index, data in enumerate(payloads):
+        if index in undecoded:
+            continue
         try:
             events.append(parse(data))
             kept.append(index)
@@ -105,6 +113,16 @@ def validate(stream: Stream, raw: pa.Table, origin: Origin) -> Validation:
             f"Batch {origin.batch_id}: read {raw.num_rows}, valid {staged.num_rows}, dead-lettered {dead.num_rows}"
         )
     return Validation(staged, dead)
+
+
+def _undecoded(raw: pa.Table) -> list[Refusal]:
+    # Objects from before payloads were decoded lack the column.
+    if DECODE_ERROR not in raw.column_names or raw.column(DECODE_ERROR).null_count == raw.num_rows:
+        return []
+    reasons = raw.column(DECODE_ERROR).to_pylist()
+    return [
+        Refusal(index, reason, "", explanation(reason), DECODE_STAGE) for index, reason in enumerate(reasons) if reason
+    ]
 
 
 def _refusal(index: int, error: Exception) -> Refusal:
@@ -162,7 +180,7 @@ def _dead(raw: pa.Table, refusals: Sequence[Refusal], origin: Origin) -> pa.Tabl
     columns = _lineage(refused, origin) | {
         "partition_key": refused.column("partition_key"),
         "data": refused.column("data"),
-        "stage": pa.repeat(STAGE, len(refusals)),
+        "stage": [refusal.stage for refusal in refusals],
         "reason": [refusal.reason for refusal in refusals],
         "path": [refusal.path for refusal in refusals],
         "message": [refusal.message for refusal in refusals],

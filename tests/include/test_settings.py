@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.alerts.environment import _AlertVariables
+from include.drain.payloads.mode import Payloads
 from include.errors import ConfigurationError
 from include.settings import PROFILES, Pace, PaceProfile, StreamSettings, stream_settings
 
@@ -23,6 +24,7 @@ SAMPLES = {
     "linger_s": ("2.5", 2.5),
     "max_records": ("7", 7),
     "max_bytes": ("1024", 1024),
+    "payloads": ("plain", Payloads.PLAIN),
     "idle_s": ("30", 30.0),
 }
 

@@ -103,6 +103,7 @@ class KinesisDrainOperator(BaseOperator):
             run_id=context["run_id"],
             hints=settings.hints(_positive("max_records", self.max_records)),
             start_at=_instant("from_timestamp", self.from_timestamp),
+            payloads=settings.payloads,
         )
         with connected(connections.postgres_uri(connections.connection(self.postgres_conn_id))) as database:
             ledger = PostgresLedger(database)

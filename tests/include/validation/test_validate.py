@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from include import streams
 from include.drain.raw_batch import RAW_SCHEMA
+from include.parquet import from_parquet, to_parquet
 from include.validation.validate import Origin, Validation, validate
 
 NOW = datetime(2026, 2, 28, 23, 59, tzinfo=UTC)
@@ -32,8 +33,8 @@ def event(**changes: object) -> bytes:
     return json.dumps(fields | changes).encode()
 
 
-def raw(payloads: Sequence[bytes], arrived_at: datetime = NOW) -> pa.Table:
-    """Return a raw table."""
+def raw(payloads: Sequence[bytes], arrived_at: datetime = NOW, errors: Sequence[str | None] = ()) -> pa.Table:
+    """Return a raw table; without errors, all could be decoded."""
     return pa.table(
         {
             "sequence_number": [str(number) for number in range(len(payloads))],
@@ -41,6 +42,7 @@ def raw(payloads: Sequence[bytes], arrived_at: datetime = NOW) -> pa.Table:
             "partition_key": ["key"] * len(payloads),
             "arrived_at": [arrived_at] * len(payloads),
             "data": list(payloads),
+            "decode_error": list(errors) or [None] * len(payloads),
         },
         schema=RAW_SCHEMA,
     )
@@ -139,6 +141,32 @@ def test_dead_letters_are_counted_by_reason() -> None:
     """A group of dead letters has a count and the first message as its sample."""
     groups = judge([b"{}", event(), b"{}", b"x"]).dead_letter_groups()
     assert {(group.reason, group.records) for group in groups} == {("missing", 2), ("json_invalid", 1)}
+
+
+def test_a_record_that_could_not_be_decoded_is_a_dead_letter_of_the_decode_stage() -> None:
+    """It keeps its bytes, the drain's reason and its place, even where the bytes look sound, and stops no neighbour."""
+    payloads = [b"\x1f\x8b cut", event(), event(service="other"), b"{}"]
+    table = raw(payloads, errors=["gzip_truncated", None, "of_another_release", None])
+    result = validate(streams.get("logs"), table, ORIGIN)
+    assert result.staged.num_rows == 1
+    dead = [(row["_sequence_number"], row["data"], row["stage"], row["reason"]) for row in result.dead.to_pylist()]
+    assert dead == [
+        ("0", payloads[0], "decode", "gzip_truncated"),
+        ("2", payloads[2], "decode", "of_another_release"),
+        ("3", payloads[3], "validate", "missing"),
+    ]
+    assert {(group.stage, group.reason, group.records) for group in result.dead_letter_groups()} == {
+        ("decode", "gzip_truncated", 1),
+        ("decode", "of_another_release", 1),
+        ("validate", "missing", 1),
+    }
+
+
+def test_an_object_from_before_decoding_is_read_as_if_all_could_be_decoded() -> None:
+    """Raw objects of older releases have no column for decode errors."""
+    older = from_parquet(to_parquet(raw([event(), b"{}"]).drop_columns(["decode_error"])))
+    result = validate(streams.get("logs"), older, ORIGIN)
+    assert (result.staged.num_rows, result.dead.num_rows) == (1, 1)
 
 
 @settings(max_examples=200, deadline=None)
