@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 
-from include.adapters.kinesis import StreamReader
+from include.adapters.kinesis import ExpiredIteratorError, StreamReader
 from include.drain.shard_plan import readable
 from include.records import Checkpoint
 
 
 def has_backlog(reader: StreamReader, kinesis_stream: str, checkpoints: Mapping[str, Checkpoint]) -> bool:
-    """Return whether a shard is new, has ended, or holds a record past its checkpoint."""
+    """Return whether a shard is new, has ended, or holds a record past its checkpoint.
+
+    Raises:
+        TransientError: Kinesis did not answer, or refused for now.
+        ConfigurationError: there is no such stream.
+    """
     if any(shard.shard_id not in checkpoints for shard in reader.shards(kinesis_stream)):
         return True
     return any(_waits(reader, kinesis_stream, checkpoint) for checkpoint in readable(checkpoints))
@@ -18,7 +23,11 @@ def _waits(reader: StreamReader, kinesis_stream: str, checkpoint: Checkpoint) ->
     """Read on over empty pages: only one at the tip means that nothing waits."""
     iterator = reader.iterator(kinesis_stream, checkpoint)
     while True:
-        page = reader.page(kinesis_stream, iterator, 1)
+        try:
+            page = reader.page(kinesis_stream, iterator, 1)
+        except ExpiredIteratorError:
+            iterator = reader.iterator(kinesis_stream, checkpoint)
+            continue
         if page.records or page.next_iterator is None:
             return True
         if page.behind_s == 0:

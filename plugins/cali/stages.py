@@ -85,11 +85,12 @@ def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> 
 
 
 def run_url(context: "Context") -> str:
-    """Return the address of the present run in Airflow's UI."""
+    """Return the address of the present run in Airflow's UI; without ``[api] base_url`` by Airflow's own stand-in."""
     from airflow.sdk.configuration import conf  # noqa: PLC0415
 
     run = context["dag_run"]
-    return f"{conf.get('api', 'base_url').rstrip('/')}/dags/{run.dag_id}/runs/{run.run_id}"
+    base = conf.get("api", "base_url", fallback="http://localhost:8080")
+    return f"{base.rstrip('/')}/dags/{run.dag_id}/runs/{run.run_id}"
 
 
 @contextmanager

@@ -1,0 +1,127 @@
+"""The process DAG's steps on real servers: work is done, and what they return is a claim check."""
+
+import json
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from cali import stages
+from cali.operators.kinesis_drain import KinesisDrainOperator
+from include.errors import ConfigurationError, TransientError
+from include.records import utc_now
+from tests.plugins.conftest import Servers
+
+RUN = SimpleNamespace(dag_id="logs_process", run_id="asset_triggered__2026-03-01T12:00:00+00:00_x")
+URL = f"http://127.0.0.1:8080/dags/logs_process/runs/{RUN.run_id}"
+NEEDLE = "the payment gateway timed out"
+
+
+def event(number: int, level: str = "INFO") -> bytes:
+    """Return a sound log event of now."""
+    fields = {
+        "event_id": f"7d1f2c1e-0d5c-4a57-9a3e-{number:012d}",
+        "timestamp": utc_now().isoformat(),
+        "level": level,
+        "service": "cart",
+        "message": NEEDLE,
+        "log_content": f"{level} {NEEDLE}",
+        "pod": "cart-1",
+        "version": "1.0",
+    }
+    return json.dumps(fields).encode()
+
+
+@pytest.fixture(autouse=True)
+def context(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the context that the steps find themselves in."""
+    task = {"run_id": RUN.run_id, "ti": SimpleNamespace(task_id="step"), "dag_run": RUN}
+    monkeypatch.setattr(stages, "get_current_context", lambda: task)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://127.0.0.1:8080")
+    return task
+
+
+@pytest.fixture
+def drained(servers: Servers, slack_server: Any, monkeypatch: pytest.MonkeyPatch) -> Servers:
+    """Return a world with one batch: two sound records, one of them an ERROR, and one broken one."""
+    slack = {"conn_type": "slack", "password": slack_server.token, "extra": {"base_url": slack_server.api}}
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", json.dumps(slack))
+    servers.put(event(1), event(2, "ERROR"), b"broken " + NEEDLE.encode())
+    operator = KinesisDrainOperator(task_id="drain", stream="logs")
+    operator.execute({"run_id": "run"})  # type: ignore[typeddict-item]
+    return servers
+
+
+@pytest.mark.integration
+def test_a_batch_is_validated_told_audited_and_published(drained: Servers) -> None:
+    """Each step returns its counts, and together they account for every record."""
+    outcomes = [stages.validate("logs"), stages.alert("logs"), stages.audit("logs")]
+    assert outcomes == [
+        {"batches": 1, "records": 3, "valid": 2, "dead_lettered": 1},
+        {"batches": 1, "alertable": 1, "filtered": 1, "messages_sent": 1},
+        {"batches": 1, "published": 1, "quarantined": 0},
+    ]
+    assert [len(drained.keys(room)) for room in ("raw", "staged", "dlq", "clean")] == [1, 1, 1, 1]
+    assert NEEDLE not in json.dumps(outcomes)
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("drained")
+def test_a_step_without_work_returns_an_empty_claim_check() -> None:
+    """A lost, doubled or merged asset event costs a look."""
+    stages.validate("logs")
+    assert stages.validate("logs") == {"batches": 0}
+    stages.alert("logs")
+    assert stages.alert("logs") == {"batches": 0, "messages_sent": 0}
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("drained")
+def test_an_audit_without_work_is_skipped() -> None:
+    """The clean Asset stands for published batches and nothing else."""
+    with pytest.raises(AirflowSkipException, match="Nothing published: no batch waited"):
+        stages.audit("logs")
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("drained")
+def test_what_slack_did_not_take_is_sent_by_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Slack away the alert step fails after its work is saved; a later sweep sends the message."""
+    stages.validate("logs")
+    monkeypatch.setattr(stages, "DISPATCH_BUDGET_S", 0.1)
+    sound = os.environ["AIRFLOW_CONN_SLACK_DEFAULT"]
+    away = {"conn_type": "slack", "password": "xoxb-1", "extra": {"base_url": "http://127.0.0.1:9/api/"}}
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", json.dumps(away))
+    with pytest.raises(TransientError):
+        stages.alert("logs")
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", sound)
+    assert stages.sweep() == {"messages_sent": 1}
+    assert stages.sweep() == {"messages_sent": 0}
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("drained")
+def test_an_unknown_stream_is_named() -> None:
+    """A typing error in a DAG file is said as such."""
+    with pytest.raises(ConfigurationError, match="There is no stream 'lgos'"):
+        stages.validate("lgos")
+
+
+def test_a_message_leads_to_its_run(context: Any) -> None:
+    """The address is the run's page in Airflow's UI."""
+    assert stages.run_url(context) == URL
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:8080/", "http://127.0.0.1:8080"])
+def test_the_base_address_may_end_with_a_slash(context: Any, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one slash between address and path."""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
+    assert stages.run_url(context) == URL
+
+
+def test_alerts_do_not_depend_on_a_base_address(context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow has no default for `[api] base_url`; an alert goes out with Airflow's own stand-in for it."""
+    monkeypatch.delenv("AIRFLOW__API__BASE_URL")
+    assert stages.run_url(context) == URL.replace("127.0.0.1", "localhost")
