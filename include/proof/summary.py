@@ -50,9 +50,17 @@ class StreamSummary:
 
     @property
     def ok(self) -> bool:
-        """Return whether nothing was lost, doubled or misjudged, every batch adds up, and an alert reached Slack."""
+        """Return whether nothing was lost, doubled or misjudged, every batch adds up, and an alert reached Slack.
+
+        A batch that still waits for a stage does not add up yet.
+        """
         broken = self.lost or self.duplicated or self.misjudged or self.unconserved
-        return not broken and self.slack_messages > 0 and self.drained == self.valid + self.dead_lettered
+        adds_up = (
+            self.drained == self.valid + self.dead_lettered
+            and self.valid == self.alertable + self.filtered
+            and self.batches == self.published + self.quarantined
+        )
+        return not broken and adds_up and self.slack_messages > 0
 
     def to_json(self) -> dict[str, object]:
         """Return the summary as JSON has it."""
