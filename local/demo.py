@@ -151,7 +151,7 @@ def _simulator_command(environment: Mapping[str, str]) -> Sequence[str]:
     options = [
         part for name, value in given.items() if value for part in (f"--{name.lower().replace('_', '-')}", value)
     ]
-    spike = ["--spike"] if environment.get("SPIKE") else []
+    spike = [] if environment.get("SPIKE", "") in {"", "0"} else ["--spike"]
     return [sys.executable, "-m", "include.simulator", *options, *spike]
 
 

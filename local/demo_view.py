@@ -20,7 +20,7 @@ EVERY_LOOKS = 10
 
 
 class LineCount:
-    """Counts the complete lines of a growing file, reading each byte once."""
+    """Counts the complete lines of a growing file, reading each of them once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,7 +33,8 @@ class LineCount:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
                 appended = file.read()
-            self._offset += len(appended)
+            # A torn line is read again: whoever writes on may cut it off first, and write others in its place.
+            self._offset += appended.rfind(b"\n") + 1
             self.lines += appended.count(b"\n")
         return self.lines
 
