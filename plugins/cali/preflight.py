@@ -4,11 +4,13 @@ import argparse
 import os
 import sys
 
+import pyarrow as pa
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from cali.connections import AWS, POSTGRES, SLACK, missing
 from include import streams
 from include.alerts.environment import alert_settings
+from include.alerts.filtering import alertable_mask
 from include.errors import ConfigurationError
 from include.settings import stream_settings
 
@@ -23,7 +25,9 @@ def problems() -> list[str]:
         except ConfigurationError as error:
             found.append(str(error))
     try:
-        alert_settings()
+        # Only a row makes the filter read its expressions.
+        row = pa.table({column: [""] for column in ("level", "service", "message", "log_content")})
+        alertable_mask(row, alert_settings().rules)
     except ConfigurationError as error:
         found.append(str(error))
     return found

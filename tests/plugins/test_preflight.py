@@ -58,6 +58,8 @@ def test_all_that_is_missing_is_said_at_once(
         ("CALI_STREAMS", "no-such-stream", "There is no stream 'no-such-stream'"),
         ("CALI_LOGS_PACE", "hectic", "CALI_LOGS_PACE='hectic' is not allowed"),
         ("CALI_POLL_S", "0.1", "CALI_POLL_S='0.1' is not allowed"),
+        ("CALI_ALERT_KEYWORDS", "/[/", "An alert keyword is not a regular expression"),
+        ("CALI_ALERT_HELD_BACK", "/(/", "An alert keyword is not a regular expression"),
         ("CALI_ALERT_QUIET_AFTER_S", "1", "CALI_ALERT_QUIET_AFTER_S='1' is not allowed"),
     ],
 )
