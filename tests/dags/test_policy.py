@@ -177,8 +177,12 @@ def load(path: Path, home: Path) -> dict[str, Any]:
 @by_file
 def test_a_file_is_parsed_fast_and_without_heavy_modules(path: Path, tmp_path: Path) -> None:
     """Airflow parses DAG files again and again: beyond Airflow itself that costs under half a second of CPU."""
-    loads = [load(path, tmp_path) for _ in range(3)]
-    assert statistics.median(one["seconds"] for one in loads) < MOST_IMPORT_S
+    loads = [load(path, tmp_path) for _ in range(2)]
+    seconds = [one["seconds"] for one in loads]
+    # The median of three: the third is only asked where the first two disagree.
+    if min(seconds) < MOST_IMPORT_S <= max(seconds):
+        seconds.append(load(path, tmp_path)["seconds"])
+    assert statistics.median_low(seconds) < MOST_IMPORT_S
     assert [name for name in HEAVY if name in loads[0]["modules"]] == []
 
 
