@@ -64,8 +64,8 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         settings = up(say, {"PACE": "low_latency", **environment})
         console.print(where_to_look(settings))
         return run(settings, console, environment)
-    except CaliError as error:
-        console.print(f"[red]{error}[/red]", markup=True)
+    except (CaliError, psycopg.OperationalError) as error:
+        console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("broken off before the end could be proved")

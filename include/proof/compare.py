@@ -50,6 +50,7 @@ class Proof:
         lost: accepted, and neither staged nor dead-lettered, or with other bytes than were put.
         duplicated: copies beyond the first, over ``staged/`` and ``dlq/`` together and over ``clean/``.
         misjudged: sound records among the dead letters, and malformed ones in ``staged/``.
+        unpublished: in ``staged/`` and not in ``clean/``: right for quarantined batches, and for no others.
         unjournaled: on S3 and not in the journal: the producer was killed before it wrote them down.
         examples: identities of what is wrong, for a person to look at.
     """
@@ -60,6 +61,7 @@ class Proof:
     misjudged: int
     unjournaled: int
     examples: tuple[str, ...]
+    unpublished: int = 0
 
     @property
     def holds(self) -> bool:
@@ -105,6 +107,7 @@ def compare(accepted: Iterable[Accepted], found: Holdings) -> Proof:
         lost=len(lost),
         duplicated=sum(doubled.values()),
         misjudged=len(misjudged),
+        unpublished=len(found.staged.keys() - found.clean.keys()),
         unjournaled=len(settled.keys() - journal.keys()),
         examples=tuple(wrong[:MOST_EXAMPLES]),
     )

@@ -47,6 +47,8 @@ class StreamSummary:
     malformed_produced: int
     alert_latency_s: Latency
     wrong: tuple[str, ...] = ()
+    unpublished: int = 0
+    quarantined_records: int = 0
 
     @property
     def ok(self) -> bool:
@@ -59,6 +61,7 @@ class StreamSummary:
             self.drained == self.valid + self.dead_lettered
             and self.valid == self.alertable + self.filtered
             and self.batches == self.published + self.quarantined
+            and self.unpublished == self.quarantined_records
         )
         return not broken and adds_up and self.slack_messages > 0
 
@@ -84,6 +87,7 @@ def summarize(
         duplicated=proof.duplicated,
         misjudged=proof.misjudged,
         unjournaled=proof.unjournaled,
+        unpublished=proof.unpublished,
         malformed_produced=sum(entry.kind != VALID for entry in entries.values()),
         alert_latency_s=latency(alert_delays(connection, stream, entries, since)),
         wrong=proof.examples,
@@ -101,6 +105,7 @@ _LEDGER_COUNTS = (
     "batches",
     "published",
     "quarantined",
+    "quarantined_records",
     "quality_runs",
     "alert_groups",
     "slack_messages",

@@ -7,6 +7,7 @@ select
     coalesce(sum(filtered), 0)::bigint as filtered,
     count(*) filter (where state = 'published') as published,
     count(*) filter (where state = 'quarantined') as quarantined,
+    coalesce(sum(valid) filter (where state = 'quarantined'), 0)::bigint as quarantined_records,
     count(*) filter (
         where valid + dead_lettered <> records or alertable + filtered <> valid
     ) as unconserved,

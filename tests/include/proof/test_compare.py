@@ -76,6 +76,12 @@ def test_each_fault_is_found(bucket: Bucket, journal: Accepted, wrong: dict[str,
     assert SHARD in proof.examples[0]
 
 
+def test_a_record_that_is_staged_and_not_clean_is_counted() -> None:
+    """Whether it is missing or quarantined is for the ledger to say; that it is not in clean/ is a fact."""
+    proof = Bucket().raw(1, 2).staged(1, 2).staged(1, room="clean").proof(accepted(1), accepted(2))
+    assert proof.unpublished == 1
+
+
 def test_an_orphan_in_raw_is_no_double() -> None:
     """An object that a killed drain left behind holds the same bytes and is named by nobody."""
     assert Bucket().raw(1).raw(1, 2).staged(1, 2).proof(accepted(1), accepted(2)).holds

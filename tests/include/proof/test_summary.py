@@ -89,6 +89,8 @@ def test_each_flaw_alone_is_enough_to_be_not_ok(changes: dict[str, int]) -> None
 def test_records_of_a_producer_that_was_killed_are_no_flaw() -> None:
     """What is on S3 and not in the journal was not lost: its producer died before it wrote the line."""
     assert replace(SOUND, unjournaled=5).ok
+    assert not replace(SOUND, unpublished=5).ok
+    assert replace(SOUND, unpublished=5, quarantined_records=5).ok
 
 
 def test_the_summary_is_json() -> None:
