@@ -58,6 +58,10 @@ install: $(DEV_STAMP) ## Set up the virtual environment with the tools for tests
 test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/include -k drain"
 	@$(VENV)/bin/pytest $(ARGS)
 
+.PHONY: crash-test
+crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)
+	@$(VENV)/bin/python -m tests.crash --kills $(or $(KILLS),1000) --seed $(or $(SEED),1)
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## Run all linters
 	$(VENV)/bin/ruff check
