@@ -158,6 +158,9 @@ def _airflow(settings: Settings) -> dict[str, str]:
             "task_instance_heartbeat_sec": 5,
             "task_instance_heartbeat_timeout": 30,
             "task_instance_heartbeat_timeout_detection_interval": 5,
+            # So is what a killed scheduler had queued or running: its successor takes it over once the dead one's
+            # heartbeat is half a minute old, and asks for that this often (seconds) rather than every five minutes.
+            "orphaned_tasks_check_interval": 15,
         },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",

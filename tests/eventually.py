@@ -1,0 +1,20 @@
+"""Wait for what is to come, without a fixed sleep."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T | None], seconds: float, otherwise: Callable[[], object], poll_s: float = 0.2) -> T:
+    """Look until something true is seen, and return it; after ``seconds`` fail with what ``otherwise`` tells."""
+    give_up = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < give_up, f"not within {seconds:.0f} s: {otherwise()}"
+        time.sleep(poll_s)
+    return seen
