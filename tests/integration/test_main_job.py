@@ -151,6 +151,7 @@ def _count_in(message: Mapping[str, Any]) -> int:
 
 def test_what_came_while_the_drain_was_paused_arrives_afterwards(running_stack: RunningStack) -> None:
     """A pause drains nothing and loses nothing."""
+    _wait_until_idle(running_stack)
     running_stack.airflow.pause("logs_drain", paused=True)
     try:
         drained = running_stack.counts()["drained"]
@@ -166,13 +167,13 @@ def test_a_drain_by_hand_takes_the_bite_it_was_told(running_stack: RunningStack)
     """`airflow dags trigger logs_drain --conf` bounds that run's batches, and only that run's."""
     before = _manual_runs(running_stack)
     with running_stack.simulating(seed=8, rate=300):
-        command = ["dags", "trigger", "logs_drain", "--conf", '{"max_records": 50}']
+        command = ["dags", "trigger", "logs_drain", "--conf", '{"max_records": 20}']
         assert stack.airflow(command, running_stack.environment) == 0
         (run_id,) = _manual_runs(running_stack) - before
         assert running_stack.airflow.wait_for_run("logs_drain", run_id) == "success"
     running_stack.settle()
     of_run = "select records from cali.micro_batches where run_id = %(run_id)s"
-    assert {row["records"] for row in running_stack.rows(of_run, run_id=run_id)} == {50}
+    assert {row["records"] for row in running_stack.rows(of_run, run_id=run_id)} == {20}
     assert running_stack.verdict() == PROVED
 
 
@@ -220,15 +221,18 @@ def _ledger(running_stack: RunningStack) -> dict[str, object]:
 
 def test_an_idle_stream_holds_no_worker_slot(running_stack: RunningStack) -> None:
     """The drain waits in the triggerer: its task is deferred and nothing runs."""
+    _wait_until_idle(running_stack)
+    (task,) = running_stack.airflow.tasks("~", "~", "deferred")
+    assert (task["dag_id"], task["task_id"]) == ("logs_drain", "drain")
 
+
+def _wait_until_idle(running_stack: RunningStack) -> None:
     def slots() -> dict[str, int]:
         pool = running_stack.airflow.get("pools/default_pool")
         return {name: pool[name] for name in ("occupied_slots", "deferred_slots")}
 
     running_stack.settle()
     eventually(lambda: slots() == {"occupied_slots": 0, "deferred_slots": 1}, 120, slots)
-    (task,) = running_stack.airflow.tasks("~", "~", "deferred")
-    assert (task["dag_id"], task["task_id"]) == ("logs_drain", "drain")
 
 
 @pytest.mark.parametrize("token", [None, "guessed"])
