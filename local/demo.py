@@ -61,7 +61,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     # Whoever has started the stack stops it: a demo on a stack that was up leaves it up.
     ours = not is_up(environment)
     try:
-        settings = up(say, {"PACE": "low_latency", **environment})
+        settings = up(say, with_pace(environment))
         console.print(where_to_look(settings))
         return run(settings, console, environment)
     except (CaliError, psycopg.OperationalError) as error:
@@ -73,6 +73,11 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     finally:
         if ours:
             down(say, environment)
+
+
+def with_pace(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with the demo's own default pace; a variable that is empty counts as not set."""
+    return {**environment, "PACE": environment.get("PACE") or "low_latency"}
 
 
 def run(settings: Settings, console: Console, environment: Mapping[str, str]) -> int:

@@ -9,6 +9,7 @@ from typing import Self
 import psycopg
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from include.proof.summary import StreamSummary, ledger_counts
@@ -75,7 +76,8 @@ class LiveView:
             self._live.update(self._table(rows), refresh=True)
         elif self._looks % EVERY_LOOKS == 1:
             for row in rows:
-                self._console.print("  ".join(f"{name}={value}" for name, value in row.items()), soft_wrap=True)
+                line = "  ".join(f"{name}={value}" for name, value in row.items())
+                self._console.print(line, soft_wrap=True, markup=False)
 
     def _row(self, stream: str) -> dict[str, str]:
         counts = ledger_counts(self._connection, stream)
@@ -101,7 +103,8 @@ class LiveView:
         for name in rows[0]:
             table.add_column(name, justify="left" if name in {"stream", "newest in Slack"} else "right")
         for row in rows:
-            table.add_row(*row.values())
+            # A title's placeholders stand in brackets, which rich would take for markup.
+            table.add_row(*(escape(value) for value in row.values()))
         return table
 
 

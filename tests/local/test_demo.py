@@ -352,3 +352,11 @@ def test_the_results_show_every_figure_and_what_is_wrong() -> None:
     console.print(results({"logs": SOUND, "transactions": LOSSY}))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert [word in shown for word in ("1,234", "alert latency p95 (s)", "yes", "NO", "lost x")] == [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("given", "pace"), [({}, "low_latency"), ({"PACE": ""}, "low_latency"), ({"PACE": "balanced"}, "balanced")]
+)
+def test_the_demo_is_quick_unless_told_otherwise(given: dict[str, str], pace: str) -> None:
+    """The Makefile hands on every variable, set or not; an empty one is not set."""
+    assert demo.with_pace(given)["PACE"] == pace
