@@ -59,8 +59,9 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     console = Console()
     say: Callable[[str], None] = console.print
     # Whoever has started the stack stops it: a demo on a stack that was up leaves it up.
-    ours = not is_up(environment)
+    ours = False
     try:
+        ours = not is_up(environment)
         settings = up(say, with_pace(environment))
         console.print(where_to_look(settings))
         return run(settings, console, environment)

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from include.errors import TransientError
+from include.errors import CaliError, TransientError
 from local import processes
 from local.programs import SERVER_NAMES, SERVERS, Program
 from local.settings import ROOT
@@ -169,6 +169,10 @@ class Supervisor:
         try:
             with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
                 return getattr(proxy.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                raise CaliError("The stack is stopping: try again when it is down") from fault
+            raise
         except OSError as error:
             raise TransientError("The supervisor does not answer: run `make down`, then `make up`") from error
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import configparser
+import xmlrpc.client
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from include.errors import CaliError
 from local.health import Component, ProgramStatus, table
 from local.programs import AIRFLOW, SERVERS, programs
 from local.settings import Ports, Secrets, Settings
-from local.supervision import configuration
+from local.supervision import Supervisor, configuration
 
 SECRETS = Secrets("pg-pw", "cali-pw", "db-pw", "admin-pw", "jwt-s", "api-key", "fernet-k", "aws-k", "aws-s", "xoxb-t")
 SETTINGS = Settings(run_dir=Path("/tmp/a 100% run"), ports=Ports(1, 2, 3, 4, 5), secrets=SECRETS)  # noqa: S108
@@ -83,3 +86,25 @@ def test_the_status_table_has_aligned_columns_and_no_secret() -> None:
     shown = table(lines)
     assert [secret for secret in vars(SECRETS).values() if secret in shown] == []
     assert {row.index("1:01:01") for row in shown.splitlines()[1:]} == {shown.splitlines()[0].index("UPTIME")}
+
+
+def test_a_stack_that_is_stopping_is_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A command that comes while the supervisor shuts down gets a sentence, and nothing is started beside it."""
+
+    class Stopping:
+        def __init__(self, *_: object, **__: object) -> None:
+            self.supervisor = self
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def getState(self) -> None:  # noqa: N802 - supervisord's own name
+            raise xmlrpc.client.Fault(6, "SHUTDOWN_STATE")
+
+    (tmp_path / "supervisor").symlink_to(tmp_path)
+    monkeypatch.setattr(xmlrpc.client, "ServerProxy", Stopping)
+    with pytest.raises(CaliError, match="stopping"):
+        Supervisor(tmp_path).is_running()
