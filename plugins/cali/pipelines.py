@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Param, task
 
 from cali import assets
+from cali.forms import instant_param
 from cali.operators.kinesis_drain import KinesisDrainOperator
 from include.settings import stream_settings
 
@@ -24,9 +25,6 @@ DEFAULT_ARGUMENTS: "Mapping[str, Any]" = {
     "execution_timeout": timedelta(minutes=10),
 }
 
-INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
-"""A time with its zone, as the form's date picker and RFC 3339 write it."""
-
 DRAIN_PARAMETERS = {
     "max_records": Param(
         None,
@@ -36,14 +34,8 @@ DRAIN_PARAMETERS = {
         title="Records per shard",
         description="Drain at most so many records of each shard in this run; empty means the setting's bound.",
     ),
-    "from_timestamp": Param(
-        None,
-        type=["null", "string"],
-        format="date-time",
-        # The format makes the form; what it means is checked only where an optional package is installed.
-        pattern=INSTANT,
-        title="Begin at",
-        description="Where a stream that was never drained begins. A stream with checkpoints goes on at them.",
+    "from_timestamp": instant_param(
+        "Begin at", "Where a stream that was never drained begins. A stream with checkpoints goes on at them."
     ),
 }
 
