@@ -6,9 +6,13 @@ A stream's module defines ``STREAM``, a value of ``include.streams.stream.Stream
 import pkgutil
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from include.errors import ConfigurationError
-from include.streams.stream import Stream
+
+if TYPE_CHECKING:
+    # The streams' names are wanted where a DAG file is parsed; pyarrow, which a contract needs, is not.
+    from include.streams.stream import Stream
 
 
 def names() -> list[str]:
@@ -17,7 +21,7 @@ def names() -> list[str]:
 
 
 @cache
-def get(name: str) -> Stream:
+def get(name: str) -> "Stream":
     """Return the stream of that name.
 
     Raises:
