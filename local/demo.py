@@ -1,7 +1,8 @@
 """`make demo`: the main job on the embedded stack, watched live and proved at its end.
 
 Exit codes: 0 when nothing was lost or doubled, every batch adds up and an alert reached Slack; 1 when not, or when the
-stack did not start; 130 when it was broken off before the end could be proved.
+stack did not start; 130 when it was broken off before the end could be proved; 129 when its terminal went away and
+143 when it was told to end: then it stops what it started, and proves nothing.
 """
 
 import json
@@ -11,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 
 import psycopg
 from rich.console import Console
@@ -57,23 +59,52 @@ class Demo:
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Run the demo and return its exit code."""
     console = Console()
-    say: Callable[[str], None] = console.print
     # Whoever has started the stack stops it: a demo on a stack that was up leaves it up.
     ours = False
+    with handling((signal.SIGTERM, signal.SIGHUP), _leave):
+        try:
+            ours = not is_up(environment)
+            settings = up(console.print, with_pace(environment))
+            console.print(where_to_look(settings))
+            return run(settings, console, environment)
+        except (CaliError, psycopg.OperationalError) as error:
+            console.print(str(error), style="red", markup=False)
+            return 1
+        except KeyboardInterrupt:
+            console.print("broken off before the end could be proved")
+            return 130
+        finally:
+            if ours:
+                stop_stack(console, environment)
+
+
+def stop_stack(console: Console, environment: Mapping[str, str]) -> None:
+    """Stop the stack, come what may: neither a terminal that is gone nor a second Ctrl-C leaves it running."""
+
+    def say(line: str) -> None:
+        with suppress(OSError):
+            console.print(line)
+
+    with handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), signal.SIG_IGN):
+        down(say, environment)
+
+
+@contextmanager
+def handling(
+    numbers: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], object] | signal.Handlers
+) -> Iterator[None]:
+    """Handle signals in this way until the block ends."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
-        ours = not is_up(environment)
-        settings = up(say, with_pace(environment))
-        console.print(where_to_look(settings))
-        return run(settings, console, environment)
-    except (CaliError, psycopg.OperationalError) as error:
-        console.print(str(error), style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("broken off before the end could be proved")
-        return 130
+        yield
     finally:
-        if ours:
-            down(say, environment)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    del frame
+    sys.exit(128 + number)
 
 
 def with_pace(environment: Mapping[str, str]) -> dict[str, str]:

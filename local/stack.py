@@ -63,9 +63,11 @@ def up(say: Say, environment: Mapping[str, str] = os.environ) -> Settings:
     try:
         supervisor.start(programs(settings, environment))
         _start_all(supervisor, settings, say, environment)
-    except (CaliError, KeyboardInterrupt):
-        say("stopping what was started")
-        supervisor.stop()
+    except (CaliError, KeyboardInterrupt, SystemExit):
+        try:
+            say("stopping what was started")
+        finally:
+            supervisor.stop()
         raise
     return settings
 

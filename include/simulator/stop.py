@@ -37,14 +37,14 @@ class Stop:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Give a ``Stop`` that SIGTERM and SIGINT request, until the block ends."""
+    """Give a ``Stop`` that SIGTERM, SIGINT and the end of the terminal request, until the block ends."""
     stop = Stop()
 
     def handle(number: int, frame: FrameType | None) -> None:
         del number, frame
         stop.request()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield stop
     finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import signal
 import sys
 import time
 from contextlib import contextmanager, nullcontext
@@ -115,6 +117,49 @@ def test_an_error_is_said_in_a_sentence(stack: Stack, capsys: pytest.CaptureFixt
     said = capsys.readouterr()
     assert "port 8080 is taken" in said.out
     assert "Traceback" not in said.out + said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_demo_ends_the_stack(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A demo that is told to end, or whose terminal goes away, stops what it started and says so by its code."""
+    monkeypatch.setattr(demo, "run", lambda *_: signal.raise_signal(number))
+    with pytest.raises(SystemExit) as ended:
+        demo.main({})
+    assert (ended.value.code, stack.calls) == (128 + number, ["up", "down"])
+
+
+def test_a_terminal_that_is_gone_does_not_keep_the_stack_up(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said while it stops meets an output that fails, and it is stopped all the same."""
+
+    def down(say: Callable[[str], None], _: object) -> None:
+        say("stopping the stack")
+        stack.calls.append("down")
+
+    monkeypatch.setattr(demo, "down", down)
+    monkeypatch.setattr(demo.Console, "print", gone)
+    with pytest.raises(OSError, match="Input/output"):
+        demo.main({})
+    assert stack.calls == ["up", "down"]
+
+
+def gone(*_: object, **__: object) -> None:
+    """Stand in for a terminal that is gone."""
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_second_ctrl_c_does_not_break_the_stopping_off(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks again gets the stack stopped, not half stopped; afterwards Ctrl-C means what it meant before."""
+
+    def down(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        stack.calls.append("down")
+
+    monkeypatch.setattr(demo, "down", down)
+    before = signal.getsignal(signal.SIGINT)
+    assert demo.main({}) == 0
+    assert (stack.calls, signal.getsignal(signal.SIGINT)) == (["up", "down"], before)
 
 
 @pytest.mark.parametrize("outcome", [0, KeyboardInterrupt()], ids=repr)

@@ -188,7 +188,7 @@ def test_an_unknown_stream_is_refused() -> None:
         simulation("nobody")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_run_with_code_0(number: signal.Signals) -> None:
     """After the call in flight: the last line is whole."""
     command = [sys.executable, "-m", "include.simulator", "--to", "stdout", "--rate", "50", "--error-rate", "0"]
@@ -228,7 +228,7 @@ def test_a_wish_to_stop_ends_a_wait_at_once() -> None:
         assert stop.requested is True
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_wait_and_the_handlers_are_given_back(number: signal.Signals) -> None:
     """The program that runs the command keeps its own handlers."""
     before = signal.getsignal(number)
