@@ -140,12 +140,16 @@ def simulators(demo: Demo, environment: Mapping[str, str]) -> Iterator[list["sub
         try:
             for stream, journal in demo.journals.items():
                 command = [*_simulator_command(environment), "--stream", stream, "--journal", str(journal)]
-                started.append(subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log))
+                # In a process group of its own, so that a terminal's Ctrl-C reaches the demo alone, which tells it once.
+                started.append(
+                    subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log, process_group=0)
+                )
             yield started
         finally:
             _stop(started)
     for simulator in started:
-        if simulator.returncode not in {0, -signal.SIGINT}:
+        # Told to stop in its very last moments, when its handlers are gone already, it ends by the signal itself.
+        if simulator.returncode not in {0, -signal.SIGTERM}:
             raise ConfigurationError(f"The simulator ended with {simulator.returncode}; see {log.name}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import signal
 import sys
 import time
@@ -289,6 +290,22 @@ signal.pause()
     with running(settings, monkeypatch, script):
         wait_for(ready.exists)
     assert done.exists()
+
+
+def test_a_simulator_that_is_told_in_its_last_moments_is_well(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM may come when its work is done and its handlers are gone; that is no failure."""
+    ready = settings.run_dir / "ready"
+    with running(settings, monkeypatch, f"open('{ready}', 'w'); import signal; signal.pause()") as (simulator,):
+        wait_for(ready.exists)
+    assert simulator.returncode == -signal.SIGTERM
+
+
+def test_ctrl_c_in_the_terminal_reaches_the_demo_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal signals the whole foreground group; the simulator, told twice, would end before its journal does."""
+    with running(settings, monkeypatch, "import signal; signal.pause()") as (simulator,):
+        assert os.getpgid(simulator.pid) not in {os.getpgrp(), 0}
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
