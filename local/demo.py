@@ -140,7 +140,7 @@ def simulators(demo: Demo, environment: Mapping[str, str]) -> Iterator[list["sub
         try:
             for stream, journal in demo.journals.items():
                 command = [*_simulator_command(environment), "--stream", stream, "--journal", str(journal)]
-                # In a process group of its own, so that a terminal's Ctrl-C reaches the demo alone, which tells it once.
+                # In a process group of its own, so that Ctrl-C reaches the demo alone, which tells it once.
                 started.append(
                     subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log, process_group=0)
                 )
