@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from slack_sdk import WebClient
 
+from include.sql.migrate import upgrade
 from local.servers.aws import Credentials, client
 from local.servers.kinesis import Kinesalite, KinesisLocal
 from local.servers.node import install_packages
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+TEMPLATE = "cali_template"
 CREDENTIALS = Credentials("test", "test-secret")
 
 S = TypeVar("S", bound=Server)
@@ -77,6 +79,27 @@ def postgres_uri(postgres_server: PostgresServer) -> Iterator[str]:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     yield postgres_server.uri(name)
     with psycopg.connect(postgres_server.uri(), autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """Return the name of a database with CALI's tables, to make others from."""
+    with psycopg.connect(postgres_server.uri(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    upgrade(postgres_server.uri(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def migrated_uri(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """Return the URI of a new database with CALI's tables."""
+    name = f"cali_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server.uri(), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(migrated_template))
+        )
+        yield postgres_server.uri(name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from tests.plugins import airflow_home
 
@@ -19,9 +18,7 @@ airflow_home.enter()
 from include.adapters.kinesis import BotoStreamReader  # noqa: E402 - Airflow's home comes first
 from include.ledger.postgres import PostgresLedger  # noqa: E402
 from include.records import Shard, utc_now  # noqa: E402
-from include.sql.migrate import upgrade  # noqa: E402
 
-TEMPLATE = "cali_template"
 DEADLINE_S = 20
 
 
@@ -79,27 +76,6 @@ class Servers:
     def _status(self) -> str:
         answer = self.kinesis.describe_stream_summary(StreamName=self.kinesis_stream)
         return str(answer["StreamDescriptionSummary"]["StreamStatus"])
-
-
-@pytest.fixture(scope="session")
-def migrated_template(postgres_server: Any) -> str:
-    """Return the name of a database with CALI's tables, to make others from."""
-    with psycopg.connect(postgres_server.uri(), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-    upgrade(postgres_server.uri(TEMPLATE))
-    return TEMPLATE
-
-
-@pytest.fixture
-def migrated_uri(postgres_server: Any, migrated_template: str) -> Iterator[str]:
-    """Return the URI of a new database with CALI's tables."""
-    name = f"cali_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server.uri(), autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(migrated_template))
-        )
-        yield postgres_server.uri(name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
