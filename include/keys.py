@@ -1,5 +1,7 @@
 """Where objects lie in the bucket: ``<room>/stream=…/dt=YYYY-MM-DD/hh=HH/<name>``, by arrival in UTC.
 
+A replay's lie under ``replay/generation=<n>/``, in the same rooms: who reads ``clean/`` never sees a record twice.
+
 Arrival rather than event time: a late event does not open an old partition again, so partitions are closed for good.
 """
 
@@ -17,7 +19,8 @@ class Room(StrEnum):
     QUALITY = "quality"
 
 
-def object_key(room: Room, stream: str, arrived_at: datetime, name: str) -> str:
+def object_key(room: Room, stream: str, arrived_at: datetime, name: str, generation: int = 0) -> str:
     """Return the key of an object that holds records of ``stream`` which arrived from ``arrived_at`` on."""
     arrived = arrived_at.astimezone(UTC)
-    return f"{room}/stream={stream}/dt={arrived:%Y-%m-%d}/hh={arrived:%H}/{name}"
+    replay = f"replay/generation={generation}/" if generation else ""
+    return f"{replay}{room}/stream={stream}/dt={arrived:%Y-%m-%d}/hh={arrived:%H}/{name}"

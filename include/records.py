@@ -45,7 +45,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a shard is durably drained, and the version that an advance must name."""
+    """How far a shard is durably drained, and the version that an advance must name.
+
+    A replay's checkpoint may name the record to begin at and the one to close with, both inclusive.
+    """
 
     shard_id: str
     parent_shard_ids: tuple[str, ...] = ()
@@ -54,6 +57,8 @@ class Checkpoint:
     closed: bool = False
     version: int = 0
     last_arrived_at: datetime | None = None
+    start_sequence_number: str | None = None
+    stop_sequence_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class MicroBatch:
     """A ledger row as the drain writes it: which records of which shard lie in which raw object.
 
     ``bytes`` counts the records' data, not the object; ``sha256`` is over the records in order (see
-    ``include.drain.raw_batch``).
+    ``include.drain.raw_batch``). ``generation`` is 0 for the live drain, and a replay's number otherwise.
     """
 
     batch_id: str
@@ -77,3 +82,4 @@ class MicroBatch:
     first_arrived_at: datetime
     last_arrived_at: datetime
     raw_key: str
+    generation: int = 0

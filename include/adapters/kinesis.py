@@ -22,9 +22,9 @@ class ExpiredIteratorError(Exception):
 class StreamReader(Protocol):
     """At-least-once, in order within a shard.
 
-    An iterator from a checkpoint starts right behind the checkpoint's record, or at the checkpoint's start when
-    nothing is drained yet, or at the oldest record that the stream still holds when neither is set. Reading moves
-    nothing on the stream's side: the same position can be read any number of times.
+    An iterator from a checkpoint starts right behind the checkpoint's record, or at the checkpoint's start (a record
+    or an instant) when nothing is drained yet, or at the oldest record that the stream still holds when none is set.
+    Reading moves nothing on the stream's side: the same position can be read any number of times.
     """
 
     def shards(self, stream: str) -> list[Shard]:
@@ -52,6 +52,13 @@ def iterator_arguments(stream: str, checkpoint: Checkpoint) -> "GetShardIterator
             "ShardId": checkpoint.shard_id,
             "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
             "StartingSequenceNumber": checkpoint.sequence_number,
+        }
+    if checkpoint.start_sequence_number is not None:
+        return {
+            "StreamName": stream,
+            "ShardId": checkpoint.shard_id,
+            "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+            "StartingSequenceNumber": checkpoint.start_sequence_number,
         }
     if checkpoint.start_at is not None:
         return {

@@ -64,6 +64,8 @@ class InMemoryStream:
         offset = 0
         if checkpoint.sequence_number is not None:
             offset = sum(record.sequence_number <= checkpoint.sequence_number for record in records)
+        elif checkpoint.start_sequence_number is not None:
+            offset = sum(record.sequence_number < checkpoint.start_sequence_number for record in records)
         elif checkpoint.start_at is not None:
             offset = sum(record.arrived_at < checkpoint.start_at for record in records)
         return f"{checkpoint.shard_id}@{offset}"

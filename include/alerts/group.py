@@ -39,6 +39,7 @@ class AlertGroup:
     ``announced_count`` is the count that the message in Slack shows, ``announced_at`` when it was last written;
     ``slack_channel`` and ``slack_ts`` are that message (no ``slack_ts``: it cannot be edited). ``latest_…`` is the
     record that led the newest batch's increment. ``sample`` is the first record's message and stack trace.
+    ``replayed`` of ``count`` came by a replay.
     """
 
     id: int
@@ -72,6 +73,7 @@ class AlertGroup:
     latest_sequence_number: str
     latest_sub_sequence: int
     latest_arrived_at: datetime
+    replayed: int = 0
 
     @property
     def severity_rank(self) -> int:

@@ -27,6 +27,7 @@ class GroupIncrement:
 
     ``count`` records were seen between ``first_seen`` and ``last_seen``; ``severity`` is the most urgent of theirs;
     ``sample`` is the first of them. Every text can be stored: unstorable characters are replaced, lengths bounded.
+    ``replayed`` of the records came by a replay: all or none.
     """
 
     stream: str
@@ -40,10 +41,13 @@ class GroupIncrement:
     pods: tuple[str, ...]
     versions: tuple[str, ...]
     sample: AlertEvent
+    replayed: int = 0
 
 
-def group_events(events: Iterable[AlertEvent]) -> list[GroupIncrement]:
+def group_events(events: Iterable[AlertEvent], *, replayed: bool = False) -> list[GroupIncrement]:
     """Return one increment for each stream and fingerprint, in the order of first appearance.
+
+    ``replayed`` says that the events are a replay's, so that their messages can say so too.
 
     The counts add up to the number of events: nothing is dropped.
     """
@@ -54,10 +58,10 @@ def group_events(events: Iterable[AlertEvent]) -> list[GroupIncrement]:
         key = (event.stream, found.value)
         prints.setdefault(key, found)
         members.setdefault(key, []).append(event)
-    return [_increment(prints[key], group) for key, group in members.items()]
+    return [_increment(prints[key], group, replayed=replayed) for key, group in members.items()]
 
 
-def _increment(found: Fingerprint, events: list[AlertEvent]) -> GroupIncrement:
+def _increment(found: Fingerprint, events: list[AlertEvent], *, replayed: bool) -> GroupIncrement:
     times = [seen_at(event) for event in events]
     first = events[0]
     return GroupIncrement(
@@ -72,6 +76,7 @@ def _increment(found: Fingerprint, events: list[AlertEvent]) -> GroupIncrement:
         pods=_names(event.attributes.get("pod") for event in events),
         versions=_names(event.attributes.get("version") for event in events),
         sample=_sample(first),
+        replayed=len(events) if replayed else 0,
     )
 
 

@@ -43,7 +43,8 @@ def _blocks(group: AlertGroup) -> Blocks:
 
 
 def _headline(group: AlertGroup) -> str:
-    line = f"{_SIGNS[group.severity_rank]} {group.severity} {group.service}: {group.title}"
+    sign = f"{_SIGNS[group.severity_rank]} {'[replay] ' if group.replayed == group.count else ''}"
+    line = f"{sign}{group.severity} {group.service}: {group.title}"
     return fit(_one_line(line), HEADER_LIMIT, _PLAIN)
 
 
@@ -53,6 +54,7 @@ def _fields(group: AlertGroup) -> list[str]:
         "Level": group.severity,
         "Service": ", ".join(group.services) or group.service,
         counted: f"{group.count:,}",
+        "Of a replay": f"{group.replayed:,}" if group.replayed else "",
         "First seen": _time(group.first_seen),
         "Last seen": _time(group.last_seen),
         "Pods": ", ".join(group.pods),
@@ -80,7 +82,8 @@ def _link(url: str | None, label: str) -> str:
 def _fallback(group: AlertGroup) -> str:
     times = "once" if group.count == 1 else f"{group.count:,} times"
     span = f"{_time(group.first_seen)} to {_time(group.last_seen)}"
-    line = f"{group.severity} {group.service}: {group.title} ({times}, {span})"
+    replayed = f", {group.replayed:,} of a replay" if group.replayed else ""
+    line = f"{group.severity} {group.service}: {group.title} ({times}{replayed}, {span})"
     return fit(_one_line(line), FALLBACK_LIMIT, _ESCAPES)
 
 

@@ -32,6 +32,7 @@ def group_row(
         "service": sample.service,
         "title": increment.fingerprint.title,
         "count": increment.count,
+        "replayed": increment.replayed,
         "first_seen": increment.first_seen,
         "last_seen": increment.last_seen,
         "now": now,

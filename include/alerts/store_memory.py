@@ -227,6 +227,7 @@ def _merged(known: AlertGroup, fresh: AlertGroup) -> AlertGroup:
         known,
         severity=min(known, fresh, key=lambda group: group.severity_rank).severity,
         count=known.count + fresh.count,
+        replayed=known.replayed + fresh.replayed,
         batches=known.batches + 1,
         first_seen=min(known.first_seen, fresh.first_seen),
         last_seen=max(known.last_seen, fresh.last_seen),

@@ -68,7 +68,7 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
         checkpoint for checkpoint in readable(ledger.checkpoints(stream)) if checkpoint.shard_id not in visited
     ]:
         visited.update(checkpoint.shard_id for checkpoint in plan)
-        for outcome in _stored(source, store, plan, request, until):
+        for outcome in _stored(source, store, plan, request, until, ledger.generation):
             # One shard's trouble must not hold the others back; it is raised once they are safe.
             try:
                 read, batch = outcome.result()
@@ -90,6 +90,7 @@ def _stored(
     plan: Sequence[Checkpoint],
     request: DrainRequest,
     until: datetime,
+    generation: int,
 ) -> list[Future[tuple[ShardRead, MicroBatch | None]]]:
     """Read the shards at the same time and store each one's object."""
 
@@ -97,7 +98,7 @@ def _stored(
         read = read_shard(source, checkpoint, request.hints, until)
         if not read.records:
             return read, None
-        batch, data = raw_batch(source.stream, checkpoint.shard_id, read.records, request.payloads)
+        batch, data = raw_batch(source.stream, checkpoint.shard_id, read.records, request.payloads, generation)
         # Records that unpack to more than a batch may hold are read again, behind this one.
         read.ended = read.ended and batch.last_sequence_number == read.records[-1].sequence_number
         store.put(batch.raw_key, data)

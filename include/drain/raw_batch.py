@@ -27,18 +27,23 @@ HASH_IN_NAME = 16
 
 
 def raw_batch(
-    stream: str, shard_id: str, records: Sequence[StreamRecord], payloads: Payloads = Payloads.AUTO
+    stream: str,
+    shard_id: str,
+    records: Sequence[StreamRecord],
+    payloads: Payloads = Payloads.AUTO,
+    generation: int = 0,
 ) -> tuple[MicroBatch, bytes]:
     """Return the ledger row and the Parquet object of a shard's records, which must not be empty.
 
-    Id and key are a function of the content: the same records give the same key again, other records another one.
+    Id and key are a function of the content and the generation: the same records give the same key again, other
+    records another one.
     Records that unpack to more than a batch may hold are left for the next one: the row's last sequence number says
     how far this one goes.
     """
     subs = unpack(records, payloads)
     digest = content_hash(subs)
     first, last = subs[0], subs[-1]
-    batch_id = f"{stream}-{shard_id}-{digest[:HASH_IN_NAME]}"
+    batch_id = f"{stream}-{shard_id}-{digest[:HASH_IN_NAME]}" + (f"-r{generation}" if generation else "")
     name = f"{shard_id}-{first.record.sequence_number}-{last.record.sequence_number}-{digest[:HASH_IN_NAME]}.parquet"
     arrivals = [sub.record.arrived_at for sub in subs]
     batch = MicroBatch(
@@ -54,7 +59,8 @@ def raw_batch(
         sha256=digest,
         first_arrived_at=min(arrivals),
         last_arrived_at=max(arrivals),
-        raw_key=object_key(Room.RAW, stream, min(arrivals), name),
+        raw_key=object_key(Room.RAW, stream, min(arrivals), name, generation),
+        generation=generation,
     )
     return batch, to_parquet(_table(subs))
 

@@ -33,7 +33,10 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One stage of one batch, held until ``lease`` ends; ``token`` proves that nobody claimed it since."""
+    """One stage of one batch, held until ``lease`` ends; ``token`` proves that nobody claimed it since.
+
+    ``alerts`` is false for the batch of a replay that was not asked for alerts: it is counted, and nobody is told.
+    """
 
     batch_id: str
     stream: str
@@ -46,6 +49,8 @@ class Claim:
     staged_key: str | None
     first_arrived_at: datetime
     last_arrived_at: datetime
+    generation: int = 0
+    alerts: bool = True
 
     def require_staged_key(self) -> str:
         """Return where the validated records lie.
@@ -96,7 +101,19 @@ class Ledger(Protocol):
 
     A commit names the version or token that its caller read. When somebody else was faster it raises ``FencedError``
     and changes nothing: the loser has committed nothing, and what it wrote to S3 is named by nobody.
+
+    A ledger is one ``generation``'s: 0 is the live drain, any other a replay. Checkpoints, and what is drained, belong
+    to it alone; the stages' work is taken from all generations, the live one's first.
     """
+
+    @property
+    def generation(self) -> int:
+        """Return which generation this ledger drains."""
+        ...
+
+    def for_generation(self, generation: int) -> "Ledger":
+        """Return the same ledger for another generation."""
+        ...
 
     def transaction(self) -> AbstractContextManager[object]:
         """Return a context that commits at its end, or rolls back when an exception leaves it."""
@@ -123,11 +140,11 @@ class Ledger(Protocol):
         ...
 
     def last_drained_at(self, stream: str) -> datetime | None:
-        """Return when the stream's newest batch was committed."""
+        """Return when the stream's newest batch of this generation was committed."""
         ...
 
     def claim(self, stream: str, stage: Stage, owner: str, limit: int, lease: timedelta, now: datetime) -> list[Claim]:
-        """Take up to ``limit`` batches that wait for a stage, oldest first.
+        """Take up to ``limit`` batches of any generation that wait for a stage: live ones first, then oldest first.
 
         Work that is due, whose lease ran out, or that ``owner`` itself held before is there to be taken.
         """

@@ -42,16 +42,29 @@ class _StageState:
 
 @dataclass
 class _Tables:
-    checkpoints: dict[tuple[str, str], Checkpoint] = field(default_factory=dict)
+    checkpoints: dict[tuple[str, int, str], Checkpoint] = field(default_factory=dict)
     batches: dict[str, BatchState] = field(default_factory=dict)
     stages: dict[tuple[str, Stage], _StageState] = field(default_factory=dict)
+    alerting: set[tuple[str, int]] = field(default_factory=set)
 
 
 class InMemoryLedger:
     """A ``Ledger`` in dictionaries; a transaction is a copy that is put back when it fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, generation: int = 0) -> None:
         self._tables = _Tables()
+        self._generation = generation
+
+    @property
+    def generation(self) -> int:
+        """Return which generation this ledger drains."""
+        return self._generation
+
+    def for_generation(self, generation: int) -> "InMemoryLedger":
+        """Return the same ledger for another generation, over the same tables."""
+        other = InMemoryLedger(generation)
+        other._tables = self._tables
+        return other
 
     @property
     def batches(self) -> dict[str, BatchState]:
@@ -65,7 +78,9 @@ class InMemoryLedger:
         try:
             yield
         except BaseException:
-            self._tables = before
+            # In place: the ledgers of other generations hold the same tables.
+            for name, value in vars(before).items():
+                setattr(self._tables, name, value)
             raise
 
     def register(self, stream: str, shards: Iterable[Shard], start_at: datetime | None, now: datetime) -> None:  # noqa: ARG002
@@ -73,16 +88,18 @@ class InMemoryLedger:
         first_start = None if self.checkpoints(stream) else start_at
         for shard in shards:
             self._tables.checkpoints.setdefault(
-                (stream, shard.shard_id), Checkpoint(shard.shard_id, shard.parent_shard_ids, first_start)
+                (stream, self._generation, shard.shard_id),
+                Checkpoint(shard.shard_id, shard.parent_shard_ids, first_start),
             )
 
     def checkpoints(self, stream: str) -> dict[str, Checkpoint]:
         """Return the stream's checkpoints by shard."""
-        return {shard: value for (name, shard), value in self._tables.checkpoints.items() if name == stream}
+        own = (stream, self._generation)
+        return {key[2]: value for key, value in self._tables.checkpoints.items() if key[:2] == own}
 
     def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:  # noqa: ARG002
         """Write the batch, if any, open its validation, and advance the checkpoint."""
-        key = (advance.stream, advance.shard_id)
+        key = (advance.stream, self._generation, advance.shard_id)
         held = self._tables.checkpoints[key]
         if held.version != advance.expected_version or held.closed:
             raise FencedError(f"Another run advanced {advance.stream}/{advance.shard_id}")
@@ -99,13 +116,15 @@ class InMemoryLedger:
 
     def last_drained_at(self, stream: str) -> datetime | None:
         """Return when the stream's newest batch was committed."""
-        times = [held.drained_at for held in self.batches.values() if held.batch.stream == stream]
+        own = (stream, self._generation)
+        batches = [held for held in self.batches.values() if (held.batch.stream, held.batch.generation) == own]
+        times = [held.drained_at for held in batches]
         return max(times, default=None)
 
     def claim(self, stream: str, stage: Stage, owner: str, limit: int, lease: timedelta, now: datetime) -> list[Claim]:
-        """Take up to ``limit`` batches that wait for a stage, oldest first."""
+        """Take up to ``limit`` batches that wait for a stage: live ones first, then oldest first."""
         claims: list[Claim] = []
-        for held in sorted(self.batches.values(), key=lambda held: (held.drained_at, held.batch.batch_id)):
+        for held in sorted(self.batches.values(), key=_order):
             work = self._tables.stages.get((held.batch.batch_id, stage))
             if held.batch.stream != stream or work is None or not work.takeable(owner, now):
                 continue
@@ -113,7 +132,8 @@ class InMemoryLedger:
                 break
             work.state, work.owner, work.lease_until = "claimed", owner, now + lease
             work.attempts += 1
-            claims.append(_claim(held, stage, work.attempts))
+            alerts = not held.batch.generation or (stream, held.batch.generation) in self._tables.alerting
+            claims.append(_claim(held, stage, work.attempts, alerts=alerts))
         return claims
 
     def complete_validate(self, claim: Claim, outcome: Validated, now: datetime) -> None:
@@ -172,7 +192,11 @@ class InMemoryLedger:
         return self.batches[claim.batch_id]
 
 
-def _claim(held: BatchState, stage: Stage, token: int) -> Claim:
+def _order(held: BatchState) -> tuple[bool, datetime, str]:
+    return held.batch.generation > 0, held.drained_at, held.batch.batch_id
+
+
+def _claim(held: BatchState, stage: Stage, token: int, *, alerts: bool) -> Claim:
     return Claim(
         batch_id=held.batch.batch_id,
         stream=held.batch.stream,
@@ -185,4 +209,6 @@ def _claim(held: BatchState, stage: Stage, token: int) -> Claim:
         staged_key=held.validated.staged_key if held.validated else None,
         first_arrived_at=held.batch.first_arrived_at,
         last_arrived_at=held.batch.last_arrived_at,
+        generation=held.batch.generation,
+        alerts=alerts,
     )

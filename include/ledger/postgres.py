@@ -36,8 +36,18 @@ def connected(uri: str) -> Iterator[psycopg.Connection]:
 class PostgresLedger:
     """A ``Ledger`` over one connection in autocommit mode; each method opens its own transaction."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, generation: int = 0) -> None:
         self._connection = connection
+        self._generation = generation
+
+    @property
+    def generation(self) -> int:
+        """Return which generation this ledger drains."""
+        return self._generation
+
+    def for_generation(self, generation: int) -> "PostgresLedger":
+        """Return the same ledger for another generation, over the same connection."""
+        return PostgresLedger(self._connection, generation)
 
     def transaction(self) -> AbstractContextManager[object]:
         """Return a context that commits at its end, or rolls back when an exception leaves it."""
@@ -54,6 +64,7 @@ class PostgresLedger:
                     query("register_shard"),
                     {
                         "stream": stream,
+                        "generation": self._generation,
                         "shard_id": shard.shard_id,
                         "parents": list(shard.parent_shard_ids),
                         "start_at": first_start,
@@ -64,7 +75,7 @@ class PostgresLedger:
     def checkpoints(self, stream: str) -> dict[str, Checkpoint]:
         """Return the stream's checkpoints by shard."""
         with self._connection.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(query("checkpoints"), {"stream": stream}).fetchall()
+            rows = cursor.execute(query("checkpoints"), self._of(stream)).fetchall()
         return {row["shard_id"]: checkpoint_of(row) for row in rows}
 
     def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:
@@ -74,6 +85,7 @@ class PostgresLedger:
                 query("advance_checkpoint"),
                 {
                     "stream": advance.stream,
+                    "generation": self._generation,
                     "shard_id": advance.shard_id,
                     "expected_version": advance.expected_version,
                     "sequence_number": advance.sequence_number,
@@ -94,11 +106,11 @@ class PostgresLedger:
 
     def last_drained_at(self, stream: str) -> datetime | None:
         """Return when the stream's newest batch was committed."""
-        row = self._connection.execute(query("last_drained_at"), {"stream": stream}).fetchone()
+        row = self._connection.execute(query("last_drained_at"), self._of(stream)).fetchone()
         return row[0] if row else None
 
     def claim(self, stream: str, stage: Stage, owner: str, limit: int, lease: timedelta, now: datetime) -> list[Claim]:
-        """Take up to ``limit`` batches that wait for a stage, oldest first."""
+        """Take up to ``limit`` batches that wait for a stage: live ones first, then oldest first."""
         parameters = {
             "stream": stream,
             "stage": stage,
@@ -184,6 +196,9 @@ class PostgresLedger:
         """Return how many stages are there to be taken."""
         row = self._connection.execute(query("unfinished"), {"stream": stream, "now": now}).fetchone()
         return int(row[0]) if row else 0
+
+    def _of(self, stream: str) -> dict[str, object]:
+        return {"stream": stream, "generation": self._generation}
 
     def _open_stage(self, batch_id: str, stream: str, stage: Stage, now: datetime) -> None:
         self._connection.execute(

@@ -17,6 +17,8 @@ IDENTITY_COLUMNS = ("_shard_id", "_sequence_number", "_sub_sequence", "_arrived_
 def alert_pending(place: Workplace, alerts: AlertStore, settings: AlertSettings, run_url: str) -> StageReport:
     """Filter and group every batch that waits; counts ``alertable`` and ``filtered``.
 
+    A replay's batch is counted like any other, and joins the groups only when the replay was asked for alerts.
+
     The batch's counts, its groups and their outbox rows are one transaction. Sending comes after it.
 
     Raises:
@@ -36,7 +38,9 @@ def alert_pending(place: Workplace, alerts: AlertStore, settings: AlertSettings,
             )
         with place.ledger.transaction():
             place.ledger.complete_alert(claim, len(events), filtered, place.clock())
-            alerts.apply(claim.batch_id, group_events(events), place.clock(), run_url, settings)
+            if claim.alerts:
+                increments = group_events(events, replayed=claim.generation > 0)
+                alerts.apply(claim.batch_id, increments, place.clock(), run_url, settings)
         report.add(claim.batch_id, alertable=len(events), filtered=filtered)
         log.info("alerted batch=%s alertable=%d filtered=%d", claim.batch_id, len(events), filtered)
 

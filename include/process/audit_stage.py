@@ -49,13 +49,13 @@ def _audit(place: Workplace, desk: QualityDesk, claim: Claim, report: StageRepor
     verdict = audit(staged, place.stream.suite(), place.clock())
     clean_key = None
     if verdict.success:
-        clean_key = object_key(Room.CLEAN, claim.stream, claim.first_arrived_at, f"{claim.batch_id}.parquet")
+        clean_key = _key(Room.CLEAN, claim, "parquet")
         place.store.copy(staged_key, clean_key)
     docs_key = _docs(place, claim, verdict)
     outcome = Audited(clean_key, verdict.to_row(claim.batch_id, docs_key))
     with place.ledger.transaction():
         place.ledger.complete_audit(claim, outcome, place.clock())
-        if not verdict.success:
+        if not verdict.success and claim.alerts:
             _tell(place, desk, claim, verdict, staged)
     report.add(claim.batch_id, published=int(verdict.success), quarantined=int(not verdict.success))
     log.info(
@@ -75,9 +75,13 @@ def _docs(place: Workplace, claim: Claim, verdict: QualityReport) -> str | None:
     )
     if not decision.render:
         return None
-    key = object_key(Room.QUALITY, claim.stream, claim.first_arrived_at, f"{claim.batch_id}.html")
+    key = _key(Room.QUALITY, claim, "html")
     place.store.put(key, render_data_docs(verdict, claim.batch_id), "text/html; charset=utf-8")
     return key
+
+
+def _key(room: Room, claim: Claim, suffix: str) -> str:
+    return object_key(room, claim.stream, claim.first_arrived_at, f"{claim.batch_id}.{suffix}", claim.generation)
 
 
 def _tell(place: Workplace, desk: QualityDesk, claim: Claim, verdict: QualityReport, staged: pa.Table) -> None:
@@ -86,7 +90,8 @@ def _tell(place: Workplace, desk: QualityDesk, claim: Claim, verdict: QualityRep
         claim.shard_id, staged.column("_sequence_number")[0].as_py(), staged.column("_sub_sequence")[0].as_py()
     )
     event = quality_event(claim.stream, verdict.suite, failures, identity, place.clock())
-    desk.alerts.apply(claim.batch_id, group_events([event]), place.clock(), desk.run_url, desk.settings)
+    increments = group_events([event], replayed=claim.generation > 0)
+    desk.alerts.apply(claim.batch_id, increments, place.clock(), desk.run_url, desk.settings)
 
 
 def _label(outcome: ExpectationOutcome) -> str:

@@ -45,4 +45,4 @@ def _validate(place: Workplace, claim: Claim, report: StageReport) -> None:
 
 def _key(room: Room, claim: Claim) -> str:
     # The batch's id names its content, so a retry replaces its own object and nobody else's.
-    return object_key(room, claim.stream, claim.first_arrived_at, f"{claim.batch_id}.parquet")
+    return object_key(room, claim.stream, claim.first_arrived_at, f"{claim.batch_id}.parquet", claim.generation)

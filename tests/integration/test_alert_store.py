@@ -106,6 +106,15 @@ def test_records_and_quality_of_one_batch_both_count(store: AlertStore) -> None:
 
 
 @both_stores
+def test_a_group_knows_what_came_by_a_replay(store: AlertStore) -> None:
+    """Replayed records join the group of the live ones, counted and told apart."""
+    one, two = increments("disk full"), increments("disk full", "disk full")
+    store.apply("b1", one, NOON, None, SETTINGS)
+    store.apply("b1-r1", [replace(increment, replayed=increment.count) for increment in two], NOON, None, SETTINGS)
+    assert [(group.count, group.replayed) for group in store.groups()] == [(3, 2)]
+
+
+@both_stores
 def test_a_group_joins_what_its_batches_bring(store: AlertStore) -> None:
     """Time span, origins and the most urgent level are of all batches; the sample is of the first."""
     trace = "a.B\n\tat com.acme.X.y(X.java:1)\n"

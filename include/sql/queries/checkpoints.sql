@@ -1,3 +1,3 @@
-select shard_id, parent_shard_ids, start_at, sequence_number, state, version, last_arrived_at
+select shard_id, parent_shard_ids, start_at, start_sequence_number, stop_sequence_number, sequence_number, state, version, last_arrived_at
 from cali.shard_checkpoints
-where stream = %(stream)s
+where stream = %(stream)s and generation = %(generation)s

@@ -1,3 +1,3 @@
 select extract(epoch from %(now)s - max(last_arrived_at))::double precision
 from cali.micro_batches
-where stream = %(stream)s
+where stream = %(stream)s and generation = 0

@@ -1,1 +1,1 @@
-select max(drained_at) from cali.micro_batches where stream = %(stream)s
+select max(drained_at) from cali.micro_batches where stream = %(stream)s and generation = %(generation)s

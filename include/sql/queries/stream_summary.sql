@@ -11,13 +11,14 @@ select
     count(*) filter (
         where valid + dead_lettered <> records or alertable + filtered <> valid
     ) as unconserved,
-    (select count(*) from cali.batch_stages where stream = %(stream)s and state <> 'done') as open_stages,
+    (select count(*) from cali.batch_stages as stages join cali.micro_batches as waiting using (batch_id)
+     where waiting.stream = %(stream)s and waiting.generation = 0 and stages.state <> 'done') as open_stages,
     (select count(*) from cali.quality_results join cali.micro_batches as judged using (batch_id)
-     where judged.stream = %(stream)s) as quality_runs,
+     where judged.stream = %(stream)s and judged.generation = 0) as quality_runs,
     (select count(*) from cali.alert_groups where stream = %(stream)s) as alert_groups,
     (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
      where told.stream = %(stream)s and alert_outbox.state = 'sent') as slack_messages,
     (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
      where told.stream = %(stream)s and alert_outbox.kind = 'open' and alert_outbox.state <> 'sent') as openings_waiting
 from cali.micro_batches
-where stream = %(stream)s
+where stream = %(stream)s and generation = 0

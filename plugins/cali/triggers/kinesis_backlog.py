@@ -180,7 +180,7 @@ async def ledger_state(connection: Any, stream: str) -> tuple[dict[str, Checkpoi
         postgres_uri(connection), autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row
     )
     async with database:
-        rows = await (await database.execute(query("checkpoints"), {"stream": stream})).fetchall()
+        rows = await (await database.execute(query("checkpoints"), {"stream": stream, "generation": 0})).fetchall()
         forgotten_before = utc_now() - PATIENCE
         waiting = await (
             await database.execute(query("unfinished"), {"stream": stream, "now": forgotten_before})

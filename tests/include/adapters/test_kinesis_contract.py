@@ -121,6 +121,14 @@ def test_reading_starts_right_behind_the_checkpoint(source: Source) -> None:
     assert [record.data for record in page.records] == [b"2"]
 
 
+def test_reading_can_start_at_a_named_record(source: Source) -> None:
+    """The named record is the first one that is read."""
+    sequence_numbers = [source.put(b"%d" % number) for number in range(3)]
+    checkpoint = Checkpoint(shard(source), start_sequence_number=sequence_numbers[1])
+    (page,) = read(source, checkpoint, lambda page: bool(page.records))
+    assert [record.data for record in page.records] == [b"1", b"2"]
+
+
 def test_a_page_holds_no_more_than_its_limit_and_the_next_goes_on(source: Source) -> None:
     """The next iterator stands right behind the page."""
     for number in range(5):

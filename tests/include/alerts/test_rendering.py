@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -105,6 +106,16 @@ def test_a_cut_text_is_a_beginning_with_an_ellipsis(text: str, limit: int) -> No
     else:
         beginnings = ["".join(escapes.get(c, c) for c in text[:n]) + "…" for n in range(len(text))]
         assert (result in beginnings, units(result) <= limit) == (True, True)
+
+
+@pytest.mark.parametrize(("replayed", "sign"), [(1234, "🔴 [replay] ERROR"), (34, "🔴 ERROR")])
+def test_a_message_says_what_a_replay_brought(replayed: int, sign: str) -> None:
+    """How many of the records are a replay's is told, and a message of nothing else begins with it."""
+    message = render(make_group(replayed=replayed))
+    header, section, *_ = message.blocks
+    assert header["text"]["text"].startswith(sign)  # type: ignore[index]
+    assert f"*Of a replay*\n{replayed:,}" in [field["text"] for field in section["fields"]]  # type: ignore[attr-defined]
+    assert f"(1,234 times, {replayed:,} of a replay, " in message.text
 
 
 def test_a_link_that_is_no_web_address_is_left_out() -> None:

@@ -1,6 +1,7 @@
 """Both ledgers keep the Protocol's promises."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -216,3 +217,58 @@ def test_a_failing_transaction_leaves_no_trace(ledger: Ledger) -> None:
         commit_and_fail()
     assert ledger.checkpoints("logs")[SHARD.shard_id].version == 0
     assert ledger.last_drained_at("logs") is None
+
+
+def replayed(ledger: Ledger, generation: int) -> Ledger:
+    """Commit the first live batch again, in another generation."""
+    replay = ledger.for_generation(generation)
+    replay.register("logs", [SHARD], None, NOW)
+    again = replace(
+        batch(1), batch_id=f"{batch(1).batch_id}-r{generation}", raw_key=f"replay/{generation}", generation=generation
+    )
+    replay.commit_drain(again, advance(1, 0), "replay", NOW)
+    return replay
+
+
+def test_a_replay_has_checkpoints_of_its_own(ledger: Ledger) -> None:
+    """The same record is drained once more in each generation, and the live checkpoint does not move for it."""
+    drained(ledger, 2)
+    live = ledger.checkpoints("logs"), ledger.last_drained_at("logs")
+    replay = replayed(ledger, 1)
+    replayed(ledger, 2)
+    assert (ledger.checkpoints("logs"), ledger.last_drained_at("logs")) == live
+    assert replay.checkpoints("logs")[SHARD.shard_id].sequence_number == "12"
+    assert (replay.generation, replay.last_drained_at("logs")) == (1, NOW)
+
+
+def test_a_generation_is_fenced_by_itself(ledger: Ledger) -> None:
+    """Two drains of one replay exclude each other as two live ones do."""
+    drained(ledger)
+    replay = replayed(ledger, 1)
+    with pytest.raises(FencedError):
+        replay.commit_drain(None, advance(2, 0), "zombie", NOW)
+    ledger.commit_drain(batch(2), advance(2, 1), "run", NOW)
+
+
+def test_the_stages_take_work_of_all_generations_and_the_live_first(ledger: Ledger) -> None:
+    """A replay's batch is worked off like any other, behind the live ones, and says that nobody is to be told."""
+    replayed(ledger, 7)
+    drained(ledger, 2)
+    later = NOW + timedelta(seconds=1)
+    assert ledger.unfinished("logs", later) == 3
+    claims = ledger.claim("logs", Stage.VALIDATE, "run", 10, LEASE, later)
+    assert [(claim.generation, claim.alerts) for claim in claims] == [(0, True), (0, True), (7, False)]
+
+
+def test_a_failing_transaction_of_a_replay_leaves_no_trace(ledger: Ledger) -> None:
+    """Ledgers of several generations undo what either did inside the one transaction."""
+
+    def commit_and_fail() -> None:
+        with ledger.transaction():
+            replayed(ledger, 1)
+            raise RuntimeError("killed")
+
+    replay = ledger.for_generation(1)
+    with pytest.raises(RuntimeError):
+        commit_and_fail()
+    assert (replay.checkpoints("logs"), replay.last_drained_at("logs")) == ({}, None)

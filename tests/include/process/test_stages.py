@@ -56,11 +56,11 @@ class World:
         self.alerts = InMemoryAlertStore()
         self.settings = AlertSettings()
 
-    def drain(self, *payloads: bytes) -> None:
+    def drain(self, *payloads: bytes, generation: int = 0) -> None:
         for payload in payloads:
             self.stream.put(SHARD, payload, self.now)
         source = ShardSource("logs", "logs", self.stream, lambda: self.now, lambda _: None)
-        drain(source, self.store, self.ledger, DrainRequest("run", BufferHints()))
+        drain(source, self.store, self.ledger.for_generation(generation), DrainRequest("run", BufferHints()))
 
     def place(self, owner: str = "run") -> Workplace:
         return Workplace(streams.get("logs"), self.store, self.ledger, owner, lambda: self.now)
@@ -75,7 +75,7 @@ class World:
         return audit_pending(self.place(), QualityDesk(self.alerts, self.settings, URL))
 
     def keys(self, room: str) -> list[str]:
-        return list(self.store.keys(f"{room}/"))
+        return list(self.store.keys(f"{room}/" if room else ""))
 
 
 def event(number: int, level: str = "INFO", **changes: object) -> bytes:
@@ -231,3 +231,27 @@ def test_a_staged_object_that_does_not_hold_what_the_ledger_says_is_not_publishe
     with pytest.raises(CaliError, match="the ledger says 2"):
         world.audit()
     assert len(world.keys("clean")) == 1
+
+
+def test_a_replays_batch_is_counted_and_nobody_is_told(world: World) -> None:
+    """Its objects lie apart, its counts add up, and neither its errors nor its quarantine are alerts."""
+    twice = event(1, "ERROR")
+    world.drain(twice, twice, event(2), b"rubbish", generation=1)
+    assert world.validate().counts == {"records": 4, "valid": 3, "dead_lettered": 1}
+    assert world.alert().counts == {"alertable": 2, "filtered": 1}
+    assert world.audit().counts == {"published": 0, "quarantined": 1}
+    assert (world.alerts.groups(), world.alerts.messages()) == ([], [])
+    rooms = {key.partition("/stream=")[0] for key in world.keys("")}
+    assert rooms == {f"replay/generation=1/{room}" for room in ("raw", "staged", "dlq", "quality")}
+
+
+def test_a_sound_replay_is_published_apart(world: World) -> None:
+    """Who reads clean/ sees the live batch alone."""
+    world.drain(event(1))
+    world.drain(generation=1)
+    world.validate()
+    world.alert()
+    assert world.audit().counts == {"published": 2, "quarantined": 0}
+    (live,), (replay,) = world.keys("clean"), world.keys("replay/generation=1/clean")
+    assert replay == f"replay/generation=1/{live.removesuffix('.parquet')}-r1.parquet"
+    assert from_parquet(world.store.get(live), ["event_id"]) == from_parquet(world.store.get(replay), ["event_id"])

@@ -262,3 +262,23 @@ def test_a_put_without_an_answer_is_no_claim(world: World) -> None:
     world.put(event(1, "ERROR"))
     world.journal.append(JournalEntry(None, None, "0" * 64, None, "valid", False, None, 0.0, uncertain=True))
     assert world.summary().produced == 1
+
+
+@pytest.mark.integration
+def test_a_replay_changes_no_figure(world: World) -> None:
+    """Another generation's batches are neither drained twice, nor doubled, nor open work of the live stream."""
+    world.put(event(1, "ERROR"))
+    world.put(b"rubbish", kind="malformed")
+    world.drain()
+    world.process()
+    world.tell()
+    before = world.summary()
+    live, world.ledger = world.ledger, world.ledger.for_generation(1)
+    world.drain()
+    assert ledger_counts(world.connection, "logs")["open_stages"] == 0
+    world.ledger = live
+    world.process()
+    assert world.connection.execute("select count(*) from cali.micro_batches").fetchone() == (2,)
+    assert len(list(world.store.keys("replay/generation=1/clean/stream=logs/"))) == 1
+    assert world.summary() == before
+    assert before.ok
