@@ -1,17 +1,32 @@
 """Objects on S3: the Protocol, boto3 behind it, and the in-memory twin."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
 from include.adapters.aws_errors import code_of, explained
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, TransientError
+from include.records import Clock, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ABSENT = frozenset({"NoSuchKey", "404"})
+MOST_DELETED_AT_ONCE = 1000
+"""What S3's DeleteObjects takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as a listing tells of it; ``size`` in bytes, ``modified_at`` by the store's own clock."""
+
+    key: str
+    size: int
+    modified_at: datetime
 
 
 class ObjectStore(Protocol):
@@ -41,8 +56,24 @@ class ObjectStore(Protocol):
         """Yield the keys that begin with ``prefix``, in order."""
         ...
 
+    def listing(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys begin with ``prefix``, in order."""
+        ...
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file, however large, under ``key``; like ``put``, it is there complete or not at all."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object; an absent one is no error."""
+        ...
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove many objects; absent ones are no error.
+
+        Raises:
+            TransientError: not all could be removed; those that were stay so.
+        """
         ...
 
 
@@ -75,15 +106,39 @@ class S3ObjectStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in order."""
+        yield from (stored.key for stored in self.listing(prefix))
+
+    def listing(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys begin with ``prefix``, in order."""
         with explained(self._name(prefix)):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
             for page in pages:
-                yield from (entry["Key"] for entry in page.get("Contents", ()))
+                for entry in page.get("Contents", ()):
+                    yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file under ``key``: in one piece, or in parts that become an object with the last one."""
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - most tasks never need it
+
+        with explained(self._name(key)), path.open("rb") as file:
+            # Two parts of 8 MiB at a time bound the memory.
+            self._client.upload_fileobj(file, self.bucket, key, Config=TransferConfig(max_concurrency=2))
 
     def delete(self, key: str) -> None:
         """Remove an object; an absent one is no error."""
         with explained(self._name(key)):
             self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove many objects, a thousand a call."""
+        for start in range(0, len(keys), MOST_DELETED_AT_ONCE):
+            chunk = keys[start : start + MOST_DELETED_AT_ONCE]
+            with explained(self._name(chunk[0])):
+                answer = self._client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in chunk], "Quiet": True}
+                )
+            for error in answer.get("Errors", ()):
+                raise TransientError(f"{self._name(error['Key'])} was not deleted: {error['Code']}; a later run will")
 
     def _name(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
@@ -92,12 +147,15 @@ class S3ObjectStore:
 class InMemoryObjectStore:
     """An ``ObjectStore`` in a dictionary, for tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = utc_now) -> None:
         self.objects: dict[str, bytes] = {}
+        self._clock = clock
+        self._modified_at: dict[str, datetime] = {}
 
     def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:  # noqa: ARG002
         """Store ``data`` under ``key``."""
         self.objects[key] = bytes(data)
+        self._modified_at[key] = self._clock()
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes."""
@@ -108,12 +166,26 @@ class InMemoryObjectStore:
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object."""
-        self.objects[target] = self.get(source)
+        self.put(target, self.get(source))
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in order."""
         yield from sorted(key for key in self.objects if key.startswith(prefix))
 
+    def listing(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys begin with ``prefix``, in order."""
+        for key in self.keys(prefix):
+            yield StoredObject(key, len(self.objects[key]), self._modified_at.get(key, self._clock()))
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file under ``key``."""
+        self.put(key, path.read_bytes())
+
     def delete(self, key: str) -> None:
         """Remove an object; an absent one is no error."""
         self.objects.pop(key, None)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove many objects."""
+        for key in keys:
+            self.delete(key)

@@ -2,11 +2,14 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from include.adapters.object_store import InMemoryObjectStore, ObjectStore, S3ObjectStore
 from include.errors import ConfigurationError, TransientError
+from include.records import utc_now
 
 
 @pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.integration)])
@@ -47,6 +50,33 @@ def test_keys_are_those_of_the_prefix_in_order(store: ObjectStore) -> None:
     for key in ("raw/b/2", "raw/a/1", "clean/a/1"):
         store.put(key, b"")
     assert list(store.keys("raw/")) == ["raw/a/1", "raw/b/2"]
+
+
+def test_a_listing_tells_size_and_age(store: ObjectStore) -> None:
+    """What housekeeping and compaction ask is answered without reading the object."""
+    before = utc_now() - timedelta(seconds=5)
+    store.put("raw/a", b"123")
+    (stored,) = store.listing("raw/")
+    assert (stored.key, stored.size) == ("raw/a", 3)
+    assert before < stored.modified_at < utc_now() + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("size", [0, 10, 9_000_000])
+def test_a_file_becomes_an_object_whatever_its_size(store: ObjectStore, tmp_path: Path, size: int) -> None:
+    """A file of more than one part arrives as one object."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * size)
+    store.put_file("compacted/a", path)
+    assert len(store.get("compacted/a")) == size
+
+
+def test_many_objects_are_removed_at_once(store: ObjectStore) -> None:
+    """Absent ones are no error, the others stay."""
+    for key in ("a", "b", "c"):
+        store.put(key, b"1")
+    store.delete_all(["a", "nowhere", "c"])
+    store.delete_all([])
+    assert list(store.keys("")) == ["b"]
 
 
 def test_a_missing_object_is_named(store: ObjectStore) -> None:
