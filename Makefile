@@ -62,6 +62,10 @@ test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/include -k drain"
 crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)
 	@$(VENV)/bin/python -m tests.crash --kills $(or $(KILLS),1000) --seed $(or $(SEED),1)
 
+.PHONY: fuzz-test
+fuzz-test: $(RUN_STAMP) ## Put fuzzed records through drain and validation, and prove that each is accepted or kept (RECORDS, SEED)
+	@$(VENV)/bin/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1)
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## Run all linters
 	$(VENV)/bin/ruff check

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tests.crash.campaign import PartLog
 from tests.crash.child import Step
 from tests.crash.verdict import Verdict
+from tests.text_table import text_table
 
 
 class Line(NamedTuple):
@@ -42,14 +43,7 @@ def render(lines: Sequence[Line]) -> str:
     rows = [[line.log.part.title, *(str(of(line)) for _, _, of in COLUMNS)] for line in lines]
     rows.append(["all", *(f"{sum(of(line) for line in lines):,}" for _, _, of in COLUMNS)])
     heads = [["killed", *(head for head, _, _ in COLUMNS)], ["", *(name for _, name, _ in COLUMNS)]]
-    widths = [max(len(row[column]) for row in [*heads, *rows]) for column in range(len(COLUMNS) + 1)]
-    text = "\n".join(_row(row, widths) for row in [*heads, ["-" * width for width in widths], *rows])
+    text = text_table(heads, rows)
     hits = sum((line.log.hits for line in lines if line.log.part.point is None), Counter[Step]())
     where = ", ".join(f"{step.name.lower()} {hits[step]}" for step in Step)
     return f"{text}\n\nrandom kills hit: {where}" if hits else text
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    (first, *numbers), (width, *others) = cells, widths
-    right = (number.rjust(space) for number, space in zip(numbers, others, strict=True))
-    return "  ".join([first.ljust(width), *right]).rstrip()
