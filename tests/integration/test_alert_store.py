@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -13,50 +13,21 @@ from hypothesis import strategies as st
 
 from include.adapters.slack import MessageReference
 from include.alerts.contract import AlertStore
-from include.alerts.event import AlertEvent, RecordIdentity, quality_event
+from include.alerts.event import RecordIdentity, quality_event
 from include.alerts.group import AlertGroup
-from include.alerts.grouping import GroupIncrement, group_events
+from include.alerts.grouping import group_events
 from include.alerts.outbox import Delivery, Kind, Message, Notice, OutboxMessage
 from include.alerts.settings import AlertSettings
 from include.alerts.store import PostgresAlertStore
 from include.alerts.store_memory import InMemoryAlertStore
 from include.errors import FencedError
-from include.sql.migrate import upgrade
+from tests.alert_events import NOON, SHARD, increments
 
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 SETTINGS = AlertSettings()
 REFERENCE = MessageReference("C1", "1.0")
 POSTGRES = pytest.param("postgres", marks=pytest.mark.integration)
 both_stores = pytest.mark.parametrize("store", ["memory", POSTGRES], indirect=True)
-
-
-def event(message: str = "disk full", number: int = 1, **fields: Any) -> AlertEvent:
-    """Return an event with defaults for what is not given."""
-    values: dict[str, Any] = {
-        "stream": "logs",
-        "severity": "ERROR",
-        "service": "payments",
-        "title": message,
-        "message": message,
-        "stack_trace": None,
-        "occurred_at": NOON,
-        "arrived_at": NOON,
-        "identity": RecordIdentity("shardId-0", str(number)),
-    }
-    return AlertEvent(**(values | fields))
-
-
-def increments(*messages: str, **fields: Any) -> list[GroupIncrement]:
-    """Return the increments of one event a message."""
-    return group_events([event(message, number, **fields) for number, message in enumerate(messages)])
-
-
-@pytest.fixture
-def database(postgres_uri: str) -> str:
-    """Return the URI of a database with CALI's schema."""
-    upgrade(postgres_uri)
-    return postgres_uri
 
 
 @pytest.fixture
@@ -65,7 +36,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[AlertStore]:
     if request.param == "memory":
         yield InMemoryAlertStore()
         return
-    with psycopg.connect(request.getfixturevalue("database"), autocommit=True) as connection:
+    with psycopg.connect(request.getfixturevalue("migrated_uri"), autocommit=True) as connection:
         yield PostgresAlertStore(connection)
 
 
@@ -156,7 +127,7 @@ def test_a_message_names_the_record_that_made_it(store: AlertStore) -> None:
     store.apply("b1", increments("x", arrived_at=NOON - SECOND), NOON, None, SETTINGS)
     [message] = store.messages()
     cause = (message.cause_shard_id, message.cause_sequence_number, message.cause_sub_sequence)
-    assert (cause, message.cause_arrived_at) == (("shardId-0", "0", 0), NOON - SECOND)
+    assert (cause, message.cause_arrived_at) == ((SHARD, "0", 0), NOON - SECOND)
 
 
 @both_stores
@@ -316,9 +287,9 @@ STEPS = st.one_of(
 @pytest.mark.integration
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(STEPS, st.sampled_from([0, 1, 11, 95, 1000])), max_size=25))
-def test_twin_and_postgres_never_differ(database: str, script: list[tuple[tuple[str, Any], int]]) -> None:
+def test_twin_and_postgres_never_differ(migrated_uri: str, script: list[tuple[tuple[str, Any], int]]) -> None:
     """Whatever is done to both stores in whatever order, they answer and hold the same."""
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(migrated_uri, autocommit=True) as connection:
         connection.execute(
             "truncate cali.alert_batches, cali.alert_groups, cali.alert_outbox, cali.slack_channels restart identity"
         )

@@ -1,7 +1,7 @@
 """Claims about the whole alert road on real servers: one message, exact counts, whatever dies on the way."""
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,44 +12,14 @@ from slack_sdk import WebClient
 from include.adapters.slack import MessageReference, OutcomeUnknownError, SlackApiMessenger
 from include.adapters.slack_memory import InMemoryMessenger
 from include.alerts.dispatch import dispatch
-from include.alerts.event import AlertEvent, RecordIdentity
-from include.alerts.grouping import GroupIncrement, group_events
+from include.alerts.grouping import group_events
 from include.alerts.settings import AlertSettings
 from include.alerts.store import PostgresAlertStore
 from include.errors import ConfigurationError
 from include.records import utc_now
-from include.sql.migrate import upgrade
+from tests.alert_events import NOON, event, increments
 
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SETTINGS = AlertSettings()
-
-
-def event(message: str = "disk full", number: int = 1, **fields: Any) -> AlertEvent:
-    """Return an event with defaults for what is not given."""
-    values: dict[str, Any] = {
-        "stream": "logs",
-        "severity": "ERROR",
-        "service": "payments",
-        "title": message,
-        "message": message,
-        "stack_trace": None,
-        "occurred_at": NOON,
-        "arrived_at": NOON,
-        "identity": RecordIdentity("shardId-0", str(number)),
-    }
-    return AlertEvent(**(values | fields))
-
-
-def increments(*messages: str, **fields: Any) -> list[GroupIncrement]:
-    """Return the increments of one event a message."""
-    return group_events([event(message, number, **fields) for number, message in enumerate(messages)])
-
-
-@pytest.fixture
-def database(postgres_uri: str) -> str:
-    """Return the URI of a database with CALI's schema."""
-    upgrade(postgres_uri)
-    return postgres_uri
 
 
 def history(client: WebClient, channel: str = "cali-alerts") -> list[dict[str, Any]]:
@@ -61,12 +31,12 @@ def history(client: WebClient, channel: str = "cali-alerts") -> list[dict[str, A
 
 
 @pytest.mark.integration
-def test_ten_thousand_records_become_one_message_that_is_edited(database: str, slack_client: WebClient) -> None:
+def test_ten_thousand_records_become_one_message_that_is_edited(migrated_uri: str, slack_client: WebClient) -> None:
     """Two batches of one fault on real Postgres and Slack: one message, with the whole count."""
     service = f"service-{uuid4().hex[:8]}"
     events = [event(f"disk {n} full", n, service=service) for n in range(10_000)]
     settings = AlertSettings(update_interval=timedelta(0))
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(migrated_uri) as connection:
         store, messenger = PostgresAlertStore(connection), SlackApiMessenger(slack_client)
         for batch in range(2):
             half = group_events(events[batch * 5_000 : (batch + 1) * 5_000])
@@ -78,8 +48,8 @@ def test_ten_thousand_records_become_one_message_that_is_edited(database: str, s
 
 
 @pytest.mark.integration
-def test_a_post_that_timed_out_but_was_accepted_is_in_slack_once(database: str, slack_client: WebClient) -> None:
-    """Trap 13 on the real protocol: the answer is lost, the retry finds the message by its metadata."""
+def test_a_post_that_timed_out_but_was_accepted_is_in_slack_once(migrated_uri: str, slack_client: WebClient) -> None:
+    """On the real protocol: the answer is lost, the retry finds the message by its metadata and posts no second one."""
 
     class DeafOnce(SlackApiMessenger):
         deaf = True
@@ -93,7 +63,7 @@ def test_a_post_that_timed_out_but_was_accepted_is_in_slack_once(database: str, 
 
     service = f"service-{uuid4().hex[:8]}"
     settings = AlertSettings(backoff_first=timedelta(milliseconds=100), update_interval=timedelta(0))
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(migrated_uri, autocommit=True) as connection:
         store = PostgresAlertStore(connection)
         store.apply("b1", increments("x", service=service), utc_now(), None, settings)
         report = dispatch(store, DeafOnce(slack_client), settings, budget_seconds=10)
@@ -103,10 +73,10 @@ def test_a_post_that_timed_out_but_was_accepted_is_in_slack_once(database: str, 
 
 @pytest.mark.integration
 def test_a_killed_apply_leaves_nothing_and_its_retry_counts_once(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    migrated_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between counts and outbox, or with the caller's transaction: no trace; the retry counts once."""
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(migrated_uri, autocommit=True) as connection:
         store = PostgresAlertStore(connection)
         with monkeypatch.context() as patch:
             patch.setattr(PostgresAlertStore, "_announce", lambda *_: 1 / 0)
@@ -121,16 +91,16 @@ def test_a_killed_apply_leaves_nothing_and_its_retry_counts_once(
 
 
 @pytest.mark.integration
-def test_a_claim_inside_another_transaction_is_refused(database: str) -> None:
+def test_a_claim_inside_another_transaction_is_refused(migrated_uri: str) -> None:
     """A claim that a caller could roll back would be no claim."""
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(migrated_uri) as connection:
         connection.execute("select 1")
         with pytest.raises(ConfigurationError, match="transaction of its own"):
             PostgresAlertStore(connection).claim(NOON, SETTINGS)
 
 
 @pytest.mark.integration
-def test_processes_share_counts_messages_and_pace(database: str) -> None:
+def test_processes_share_counts_messages_and_pace(migrated_uri: str) -> None:
     """Four at once, each applying and dispatching: every count right, every message once, a channel's pace kept."""
     settings = AlertSettings(pace=timedelta(milliseconds=100), update_interval=timedelta(0))
     words = ["red", "blue", "green", "black", "white"]
@@ -139,7 +109,7 @@ def test_processes_share_counts_messages_and_pace(database: str) -> None:
 
     def work(worker: int) -> None:
         try:
-            with psycopg.connect(database, autocommit=True) as connection:
+            with psycopg.connect(migrated_uri, autocommit=True) as connection:
                 store = PostgresAlertStore(connection)
                 for batch in range(5):
                     order = words if (worker + batch) % 2 else words[::-1]
@@ -156,7 +126,7 @@ def test_processes_share_counts_messages_and_pace(database: str) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(migrated_uri, autocommit=True) as connection:
         groups = PostgresAlertStore(connection).groups()
     assert [(group.count, group.announced_count) for group in groups] == [(25, 25)] * 5
     assert len(messenger.messages) == 5
@@ -178,9 +148,9 @@ def wait_for_lock(uri: str) -> None:
 
 
 @pytest.mark.integration
-def test_a_batch_and_an_answer_from_slack_never_wait_for_each_other(database: str) -> None:
+def test_a_batch_and_an_answer_from_slack_never_wait_for_each_other(migrated_uri: str) -> None:
     """While a batch holds the group, the answer waits before it touches the outbox: no deadlock, no count lost."""
-    with psycopg.connect(database, autocommit=True) as one, psycopg.connect(database, autocommit=True) as other:
+    with psycopg.connect(migrated_uri, autocommit=True) as one, psycopg.connect(migrated_uri, autocommit=True) as other:
         sender = PostgresAlertStore(one)
         sender.apply("b1", increments("x"), NOON, None, SETTINGS)
         message = sender.claim(NOON, SETTINGS)
@@ -191,7 +161,7 @@ def test_a_batch_and_an_answer_from_slack_never_wait_for_each_other(database: st
         class Interrupted(PostgresAlertStore):
             def _announce(self, *arguments: Any) -> Any:
                 answer.start()
-                wait_for_lock(database)
+                wait_for_lock(migrated_uri)
                 return super()._announce(*arguments)
 
         Interrupted(other).apply("b2", increments("x"), NOON, None, SETTINGS)
@@ -200,9 +170,9 @@ def test_a_batch_and_an_answer_from_slack_never_wait_for_each_other(database: st
 
 
 @pytest.mark.integration
-def test_a_claim_passes_over_what_another_process_is_claiming(database: str) -> None:
+def test_a_claim_passes_over_what_another_process_is_claiming(migrated_uri: str) -> None:
     """A message whose row is locked is left to its process; the next one is taken without waiting."""
-    with psycopg.connect(database, autocommit=True) as one, psycopg.connect(database, autocommit=True) as other:
+    with psycopg.connect(migrated_uri, autocommit=True) as one, psycopg.connect(migrated_uri, autocommit=True) as other:
         store = PostgresAlertStore(one)
         store.apply("b1", increments("x", "y"), NOON, None, SETTINGS)
         other.execute("set lock_timeout = '2s'")

@@ -1,16 +1,16 @@
 """What the alerts' tests share: events, a clock that moves only when told to, and a store with a messenger."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from include.adapters.slack_memory import InMemoryMessenger
-from include.alerts.event import AlertEvent, RecordIdentity
+from include.alerts.event import AlertEvent
 from include.alerts.settings import AlertSettings
 from include.alerts.store_memory import InMemoryAlertStore
-
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+from tests import alert_events
+from tests.alert_events import NOON
 
 
 class ManualClock:
@@ -61,19 +61,4 @@ def messenger(clock: ManualClock) -> InMemoryMessenger:
 @pytest.fixture
 def event() -> Callable[..., AlertEvent]:
     """Return a maker of events; every field has a default."""
-
-    def make(message: str = "payment gateway unreachable", *, number: int = 1, **fields: object) -> AlertEvent:
-        values: dict[str, object] = {
-            "stream": "logs",
-            "severity": "ERROR",
-            "service": "payments",
-            "title": message.partition("\n")[0],
-            "message": message,
-            "stack_trace": None,
-            "occurred_at": NOON,
-            "arrived_at": NOON,
-            "identity": RecordIdentity("shardId-000000000000", str(number)),
-        }
-        return AlertEvent(**(values | fields))  # type: ignore[arg-type]
-
-    return make
+    return alert_events.event

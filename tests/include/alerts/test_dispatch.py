@@ -90,7 +90,7 @@ def test_a_message_shows_what_was_counted_until_it_is_sent(road: Road, event: Ma
 
 
 def test_a_backlog_of_one_kind_is_one_message(road: Road, event: MakeEvent, noon: datetime) -> None:
-    """Trap 14: ten thousand old errors give one message with their count and time span, not ten thousand."""
+    """The flood after an outage: ten thousand old errors give one message with their count and time span."""
     old = [event(f"disk {n} full", occurred_at=noon - timedelta(seconds=n), number=n) for n in range(10_000)]
     for start in range(0, len(old), 500):
         road.take(*old[start : start + 500])
@@ -181,7 +181,7 @@ def test_a_failure_that_a_retry_mends_is_no_failure(road: Road, event: MakeEvent
 
 
 def test_a_post_that_timed_out_but_was_accepted_appears_once(road: Road, event: MakeEvent) -> None:
-    """Trap 13: before the retry the channel is searched; the message found there is adopted and edited."""
+    """Before the retry the channel is searched; the message found there is adopted and edited, not posted again."""
     road.take(event("disk 1 full"))
     road.messenger.faults.append(OutcomeUnknownError("timed out"))
     road.dispatch(budget=1)

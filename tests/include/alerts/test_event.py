@@ -28,7 +28,7 @@ def test_levels_are_ranked_by_urgency() -> None:
 def test_a_clock_that_cannot_be_right_gives_way_to_the_arrival(
     event: Callable[..., AlertEvent], noon: datetime, offset: timedelta, believed: bool
 ) -> None:
-    """Trap 17: a record from 1970 or from the future does not spoil a group's time span."""
+    """A wrong clock, from 1970 or from the future, does not spoil a group's time span."""
     record = event(occurred_at=noon + offset)
     assert seen_at(record) == (noon + offset if believed else noon)
 

@@ -81,7 +81,7 @@ def test_a_record_can_be_held_back_whatever_its_level() -> None:
 
 
 def test_our_own_logs_never_raise_an_alert() -> None:
-    """Trap 12: CALI's complaint about a 429 from Slack, read back from the stream, is filtered."""
+    """No alert about the alert: CALI's complaint about a 429 from Slack, read back from the stream, is filtered."""
     row = ("ERROR", "cali", "The message is rate limited for 30 s", None)
     assert mask(FilterRules(), row, ("ERROR", "shop", row[2], None)) == [False, True]
 

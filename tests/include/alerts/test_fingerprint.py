@@ -145,7 +145,7 @@ def test_a_quality_failure_is_its_stream_suite_and_expectations(noon: datetime) 
 
 
 def test_a_fingerprint_never_moves(event: MakeEvent, noon: datetime) -> None:
-    """Trap 18: these values are in users' databases; a better rule is a new VERSION, not another value."""
+    """A group keeps its id: these values are in users' databases; a better rule is a new VERSION, not another value."""
     quality = quality_event("tx", "suite", {"not_null(amount)": "3"}, RecordIdentity("s", "1"), noon)
     made = [
         fingerprint(event("disk 7 is full")),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -233,6 +234,31 @@ def test_a_failed_put_moves_no_checkpoint() -> None:
     assert world.stored() == [b"1"]
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_crash_between_the_object_and_the_commit_neither_loses_nor_doubles(committed: bool) -> None:
+    """The object is on S3 and the run dies just before the commit, or just after it: the next run is right.
+
+    Records that came meanwhile make another object; the one that nobody names is never read.
+    """
+    world = World()
+    world.put(b"1", b"2")
+
+    def die(*arguments: Any) -> None:
+        if committed:
+            commit(*arguments)
+        raise KeyboardInterrupt
+
+    commit, world.ledger.commit_drain = world.ledger.commit_drain, die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        world.drain()
+    world.ledger.commit_drain = commit  # type: ignore[method-assign]
+    orphaned = set(world.store.objects)
+    world.put(b"3")
+    world.drain()
+    assert world.stored() == [b"1", b"2", b"3"]
+    assert (orphaned <= {held.batch.raw_key for held in world.ledger.batches.values()}) is committed
+
+
 def test_a_batch_closes_at_its_bound_of_records_and_of_bytes() -> None:
     """A backlog is drained in bites of the hint's size."""
     world = World()
@@ -267,6 +293,26 @@ def test_a_busy_stream_lingers_and_a_resting_one_is_answered_at_once() -> None:
     assert len(report.batches) == 1
     assert report.records > 2
     assert world.clock.now >= NOW + timedelta(seconds=3)
+
+
+def test_sparse_records_do_not_make_an_object_each() -> None:
+    """Tiny files: a record a second for five minutes, with a linger of half a minute, is eleven objects."""
+    world = World()
+    hints = BufferHints(linger=timedelta(seconds=30))
+    put = 0
+
+    def trickle() -> None:
+        nonlocal put
+        while put < (world.clock.now - NOW).total_seconds():
+            world.put(b"%d" % put)
+            put += 1
+
+    world.clock.on_wait = trickle
+    while world.clock.now < NOW + timedelta(minutes=5):
+        world.clock.wait(0.25)
+        world.drain(hints)
+    assert world.stored() == [b"%d" % number for number in range(put)]
+    assert (put, len(world.ledger.batches)) == (301, 11)
 
 
 @pytest.mark.parametrize(

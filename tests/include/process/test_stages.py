@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include import streams
 from include.adapters.kinesis_memory import InMemoryStream
@@ -128,6 +130,56 @@ def test_a_lost_asset_event_is_made_good_by_the_next_run(world: World) -> None:
     world.drain(event(1))
     world.drain(event(2))
     assert len(world.validate().batches) == 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["put", "drain", "validate", "alert", "late clock"]), max_size=20))
+def test_bells_that_are_lost_merged_or_doubled_neither_lose_nor_double_a_record(bells: list[str]) -> None:
+    """Whichever bells ring, in whatever order and number: after one last round each record was read and told once."""
+    world, put = World(), 0
+    for bell in [*bells, "late clock", "drain", "validate", "alert"]:
+        if bell == "put":
+            put += 1
+            world.stream.put(SHARD, event(put, "ERROR"), world.now)
+        elif bell == "late clock":
+            world.now += LEASE
+        else:
+            {"drain": world.drain, "validate": world.validate, "alert": world.alert}[bell]()
+    staged = [from_parquet(world.store.get(key)) for key in world.keys("staged")]
+    ids = [value for table in staged for value in table.column("event_id").to_pylist()]
+    assert sorted(ids) == [json.loads(event(number + 1))["event_id"] for number in range(put)]
+    assert sum(group.count for group in world.alerts.groups()) == put
+
+
+def test_a_wrong_clock_costs_its_own_record_and_moves_nothing(world: World) -> None:
+    """Events from the future, from 1970, from last week, in another zone and in none, in one batch.
+
+    The other zone is the same instant. Partitions and a group's time span are those of the arrival, whatever
+    a producer's clock says.
+    """
+    tokyo = timezone(timedelta(hours=9))
+    times = {
+        "now": NOW.isoformat(),
+        "in another zone": NOW.astimezone(tokyo).isoformat(),
+        "six days late": (NOW - timedelta(days=6)).isoformat(),
+        "from the future": (NOW + timedelta(hours=2)).isoformat(),
+        "from the far future": "2999-01-01T00:00:00Z",
+        "from 1970": "1970-01-01T00:00:00Z",
+        "in no zone": NOW.replace(tzinfo=None).isoformat(),
+        "no time": "",
+    }
+    payloads = {name: event(number, "ERROR", timestamp=text) for number, (name, text) in enumerate(times.items())}
+    world.drain(*payloads.values())
+    world.validate()
+    (staged_key,), (dlq_key,) = world.keys("staged"), world.keys("dlq")
+    assert {key.partition("/dt=")[2][:16] for key in (staged_key, dlq_key)} == {"2026-03-01/hh=12"}
+    staged = from_parquet(world.store.get(staged_key)).column("timestamp").to_pylist()
+    assert staged == [NOW, NOW, NOW - timedelta(days=6)]
+    dead = from_parquet(world.store.get(dlq_key)).column("data").to_pylist()
+    assert dead == [payloads[name] for name in list(times)[3:]]
+    world.alert()
+    (group,) = world.alerts.groups()
+    assert (group.count, group.first_seen, group.last_seen) == (3, NOW, NOW)
 
 
 def test_a_batch_that_fails_its_suite_is_quarantined_and_told(world: World) -> None:
