@@ -98,9 +98,11 @@ class RunningStack:
         return S3ObjectStore(client("s3", object_store(self.settings).address, self.settings.credentials), BUCKET)
 
     @contextmanager
-    def simulating(self, seed: int, rate: int = 80, seconds: float | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    def simulating(
+        self, seed: int, rate: int = 80, seconds: float | None = None, error_rate: float = 0.3
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Put records on the stream, a fiftieth of them malformed, until the block ends or ``seconds`` are over."""
-        options = {"RATE": str(rate), "MALFORMED_RATE": "0.02", "SEED": str(seed)}
+        options = {"RATE": str(rate), "ERROR_RATE": str(error_rate), "MALFORMED_RATE": "0.02", "SEED": str(seed)}
         options |= {"DURATION": str(seconds)} if seconds else {}
         running = demo.Demo(self.settings, {STREAM: self._journal}, self.began)
         with demo.simulators(running, {**self.environment, **options}) as (simulator,):

