@@ -2,7 +2,8 @@
 
 A replay's lie under ``replay/generation=<n>/``, in the same rooms: who reads ``clean/`` never sees a record twice.
 
-Arrival rather than event time: a late event does not open an old partition again, so partitions are closed for good.
+Arrival rather than event time: a late event does not open an old partition again. Only a redrive does: what it mends
+goes where it would have gone.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,15 @@ HOUR = timedelta(hours=1)
 def partition_hour(arrived_at: datetime) -> datetime:
     """Return the beginning, in UTC, of the partition that holds what arrived at that time."""
     return arrived_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+REDRIVEN = "redrive-"
+"""Stands before the hash in the id of a batch that was made of dead letters, and so in its objects' names."""
+
+
+def is_redriven(key: str) -> bool:
+    """Return whether an object of ``raw/``, ``staged/``, ``dlq/`` or ``clean/`` is of a redriven batch."""
+    return f"-{REDRIVEN}" in key.rpartition("/")[2]
 
 
 def object_key(room: Room, stream: str, arrived_at: datetime, name: str, generation: int = 0) -> str:

@@ -67,6 +67,7 @@ class MicroBatch:
 
     ``bytes`` counts the records' data, not the object; ``sha256`` is over the records in order (see
     ``include.drain.raw_batch``). ``generation`` is 0 for the live drain, and a replay's number otherwise.
+    ``origin_batch_id`` names the batch whose dead letters these records were; None for a batch that was drained.
     """
 
     batch_id: str
@@ -83,3 +84,4 @@ class MicroBatch:
     last_arrived_at: datetime
     raw_key: str
     generation: int = 0
+    origin_batch_id: str | None = None

@@ -64,6 +64,7 @@ class StreamSettings(BaseModel):
         max_records: records of a batch, at most.
         max_bytes: bytes of a batch's records, at most (a batch may pass it by one GetRecords page of 10 MB).
         payloads: ``auto`` opens what producers packed, ``plain`` takes each stream record for one event.
+        redrive_attempts: redrives in a row that may fix nothing of a group of dead letters before it is skipped.
         idle_s: seconds that a run waits for records before it ends with nothing, so that a newer one can begin.
     """
 
@@ -78,6 +79,7 @@ class StreamSettings(BaseModel):
     max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     max_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 32 << 20
     payloads: Payloads = Payloads.AUTO
+    redrive_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     idle_s: Annotated[float, Field(ge=1, le=86_400)] = 120
 
     def profile(self) -> PaceProfile:

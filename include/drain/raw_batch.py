@@ -1,14 +1,14 @@
 """A raw micro-batch: the object that holds a shard's records byte for byte, and its row in the ledger."""
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
 
 from include.drain.payloads.mode import Payloads
 from include.drain.payloads.unpack import SubRecord, unpack
-from include.keys import Room, object_key
+from include.keys import REDRIVEN, Room, object_key
 from include.parquet import to_parquet
 from include.records import MicroBatch, StreamRecord
 
@@ -40,14 +40,25 @@ def raw_batch(
     Records that unpack to more than a batch may hold are left for the next one: the row's last sequence number says
     how far this one goes.
     """
-    subs = unpack(records, payloads)
+    return batch_of(stream, shard_id, unpack(records, payloads), generation)
+
+
+def batch_of(
+    stream: str, shard_id: str, subs: Sequence[SubRecord], generation: int = 0, origin_batch_id: str | None = None
+) -> tuple[MicroBatch, bytes]:
+    """Return the ledger row and the Parquet object of a shard's events, which must not be empty.
+
+    With an ``origin_batch_id`` they are dead letters of that batch: the names say so, and hang on it as well.
+    """
     digest = content_hash(subs)
     first, last = subs[0], subs[-1]
-    batch_id = f"{stream}-{shard_id}-{digest[:HASH_IN_NAME]}" + (f"-r{generation}" if generation else "")
-    name = f"{shard_id}-{first.record.sequence_number}-{last.record.sequence_number}-{digest[:HASH_IN_NAME]}.parquet"
+    mark = digest[:HASH_IN_NAME]
+    if origin_batch_id:
+        mark = REDRIVEN + sha256(f"{origin_batch_id}/{digest}".encode()).hexdigest()[:HASH_IN_NAME]
+    name = f"{shard_id}-{first.record.sequence_number}-{last.record.sequence_number}-{mark}.parquet"
     arrivals = [sub.record.arrived_at for sub in subs]
     batch = MicroBatch(
-        batch_id=batch_id,
+        batch_id=f"{stream}-{shard_id}-{mark}" + (f"-r{generation}" if generation else ""),
         stream=stream,
         shard_id=shard_id,
         first_sequence_number=first.record.sequence_number,
@@ -61,8 +72,9 @@ def raw_batch(
         last_arrived_at=max(arrivals),
         raw_key=object_key(Room.RAW, stream, min(arrivals), name, generation),
         generation=generation,
+        origin_batch_id=origin_batch_id,
     )
-    return batch, to_parquet(_table(subs))
+    return batch, to_parquet(raw_table(subs))
 
 
 def content_hash(subs: Sequence[SubRecord]) -> str:
@@ -70,7 +82,7 @@ def content_hash(subs: Sequence[SubRecord]) -> str:
 
     A decode error goes in as well, so that an object is never taken for one whose records were not to be opened.
     """
-    digest = hashlib.sha256()
+    digest = sha256()
     for record, sub_sequence, data, _, error in subs:
         place = f"{record.sequence_number}/{sub_sequence}/{len(data)}"
         digest.update((f"{place}/{error}:" if error else f"{place}:").encode())
@@ -78,7 +90,8 @@ def content_hash(subs: Sequence[SubRecord]) -> str:
     return digest.hexdigest()
 
 
-def _table(subs: Sequence[SubRecord]) -> pa.Table:
+def raw_table(subs: Sequence[SubRecord]) -> pa.Table:
+    """Return the events as a table of ``RAW_SCHEMA``."""
     return pa.table(
         {
             "sequence_number": [sub.record.sequence_number for sub in subs],

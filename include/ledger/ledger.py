@@ -139,8 +139,16 @@ class Ledger(Protocol):
         """
         ...
 
+    def open_batch(self, batch: MicroBatch, run_id: str, now: datetime) -> None:
+        """Write a batch and open its validation; the checkpoints are left alone.
+
+        Raises:
+            FencedError: there is such a batch already.
+        """
+        ...
+
     def last_drained_at(self, stream: str) -> datetime | None:
-        """Return when the stream's newest batch of this generation was committed."""
+        """Return when the stream's newest batch of this generation was drained; redriven ones do not count."""
         ...
 
     def claim(self, stream: str, stage: Stage, owner: str, limit: int, lease: timedelta, now: datetime) -> list[Claim]:

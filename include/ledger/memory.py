@@ -97,7 +97,7 @@ class InMemoryLedger:
         own = (stream, self._generation)
         return {key[2]: value for key, value in self._tables.checkpoints.items() if key[:2] == own}
 
-    def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:  # noqa: ARG002
+    def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:
         """Write the batch, if any, open its validation, and advance the checkpoint."""
         key = (advance.stream, self._generation, advance.shard_id)
         held = self._tables.checkpoints[key]
@@ -111,14 +111,20 @@ class InMemoryLedger:
             last_arrived_at=advance.last_arrived_at or held.last_arrived_at,
         )
         if batch is not None:
-            self._tables.batches[batch.batch_id] = BatchState(batch, now)
-            self._tables.stages[batch.batch_id, Stage.VALIDATE] = _StageState(now)
+            self.open_batch(batch, run_id, now)
+
+    def open_batch(self, batch: MicroBatch, run_id: str, now: datetime) -> None:  # noqa: ARG002
+        """Write a batch and open its validation; the checkpoints are left alone."""
+        if batch.batch_id in self.batches:
+            raise FencedError(f"Another run has committed batch {batch.batch_id}")
+        self._tables.batches[batch.batch_id] = BatchState(batch, now)
+        self._tables.stages[batch.batch_id, Stage.VALIDATE] = _StageState(now)
 
     def last_drained_at(self, stream: str) -> datetime | None:
-        """Return when the stream's newest batch was committed."""
+        """Return when the stream's newest batch was drained; redriven ones do not count."""
         own = (stream, self._generation)
         batches = [held for held in self.batches.values() if (held.batch.stream, held.batch.generation) == own]
-        times = [held.drained_at for held in batches]
+        times = [held.drained_at for held in batches if held.batch.origin_batch_id is None]
         return max(times, default=None)
 
     def claim(self, stream: str, stage: Stage, owner: str, limit: int, lease: timedelta, now: datetime) -> list[Claim]:

@@ -100,12 +100,20 @@ class PostgresLedger:
                     f"{advance.expected_version}; this one commits nothing"
                 )
             if batch is not None:
-                row = {field: getattr(batch, field) for field in MicroBatch.__slots__}
+                self.open_batch(batch, run_id, now)
+
+    def open_batch(self, batch: MicroBatch, run_id: str, now: datetime) -> None:
+        """Write a batch and open its validation; the checkpoints are left alone."""
+        row = {field: getattr(batch, field) for field in MicroBatch.__slots__}
+        try:
+            with self.transaction():
                 self._connection.execute(query("insert_batch"), row | {"run_id": run_id, "now": now})
                 self._open_stage(batch.batch_id, batch.stream, Stage.VALIDATE, now)
+        except psycopg.errors.UniqueViolation as error:
+            raise FencedError(f"Another run has committed batch {batch.batch_id}; this one commits nothing") from error
 
     def last_drained_at(self, stream: str) -> datetime | None:
-        """Return when the stream's newest batch was committed."""
+        """Return when the stream's newest batch was drained; redriven ones do not count."""
         row = self._connection.execute(query("last_drained_at"), self._of(stream)).fetchone()
         return row[0] if row else None
 

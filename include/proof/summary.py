@@ -25,7 +25,11 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class StreamSummary:
-    """Counts of records, batches, groups and messages; ``lost`` and ``duplicated`` come from the proof alone."""
+    """Counts of records, batches, groups and messages; ``lost`` and ``duplicated`` come from the proof alone.
+
+    ``redriven`` counts the events that redrives made good; the other counts of records are those of the drained
+    batches, which no redrive changes.
+    """
 
     produced: int
     drained: int
@@ -49,6 +53,7 @@ class StreamSummary:
     wrong: tuple[str, ...] = ()
     unpublished: int = 0
     quarantined_records: int = 0
+    redriven: int = 0
 
     @property
     def ok(self) -> bool:
@@ -106,6 +111,7 @@ _LEDGER_COUNTS = (
     "published",
     "quarantined",
     "quarantined_records",
+    "redriven",
     "quality_runs",
     "alert_groups",
     "slack_messages",

@@ -25,6 +25,7 @@ SAMPLES = {
     "max_records": ("7", 7),
     "max_bytes": ("1024", 1024),
     "payloads": ("plain", Payloads.PLAIN),
+    "redrive_attempts": ("5", 5),
     "idle_s": ("30", 30.0),
 }
 

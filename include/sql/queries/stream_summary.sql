@@ -1,10 +1,12 @@
+-- Records are counted where they were drained; batches, stages and quarantine also where they were redriven.
 select
     count(*) as batches,
-    coalesce(sum(records), 0)::bigint as drained,
-    coalesce(sum(valid), 0)::bigint as valid,
-    coalesce(sum(dead_lettered), 0)::bigint as dead_lettered,
-    coalesce(sum(alertable), 0)::bigint as alertable,
-    coalesce(sum(filtered), 0)::bigint as filtered,
+    coalesce(sum(records) filter (where origin_batch_id is null), 0)::bigint as drained,
+    coalesce(sum(valid) filter (where origin_batch_id is null), 0)::bigint as valid,
+    coalesce(sum(dead_lettered) filter (where origin_batch_id is null), 0)::bigint as dead_lettered,
+    coalesce(sum(alertable) filter (where origin_batch_id is null), 0)::bigint as alertable,
+    coalesce(sum(filtered) filter (where origin_batch_id is null), 0)::bigint as filtered,
+    coalesce(sum(valid) filter (where origin_batch_id is not null), 0)::bigint as redriven,
     count(*) filter (where state = 'published') as published,
     count(*) filter (where state = 'quarantined') as quarantined,
     coalesce(sum(valid) filter (where state = 'quarantined'), 0)::bigint as quarantined_records,

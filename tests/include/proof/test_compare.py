@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from include.adapters.object_store import InMemoryObjectStore
+from include.keys import REDRIVEN
 from include.parquet import to_parquet
 from include.proof.compare import Accepted, Identity, Proof, compare, holdings
 
@@ -24,19 +25,24 @@ class Bucket:
     def __init__(self) -> None:
         self.store = InMemoryObjectStore()
 
-    def raw(self, *numbers: int, data: bytes | None = None) -> "Bucket":
+    def raw(self, *numbers: int, data: bytes | None = None, mark: str = "") -> "Bucket":
         rows = [(str(n), 0, data or b"%d" % n) for n in numbers]
-        return self._put(
-            f"raw/stream=logs/{SHARD}-{len(self.store.objects)}", ("sequence_number", "sub_sequence", "data"), rows
-        )
+        key = f"raw/stream=logs/{SHARD}-1-2-{mark}{len(self.store.objects)}"
+        return self._put(key, ("sequence_number", "sub_sequence", "data"), rows)
 
-    def staged(self, *numbers: int, room: str = "staged") -> "Bucket":
+    def staged(self, *numbers: int, room: str = "staged", mark: str = "") -> "Bucket":
         rows = [(SHARD, str(n), 0) for n in numbers]
-        return self._put(f"{room}/stream=logs/{len(self.store.objects)}", LINEAGE, rows)
+        return self._put(f"{room}/stream=logs/logs-{SHARD}-{mark}{len(self.store.objects)}", LINEAGE, rows)
 
-    def dlq(self, *numbers: int) -> "Bucket":
-        rows = [(SHARD, str(n), 0, b"%d" % n) for n in numbers]
-        return self._put(f"dlq/stream=logs/{len(self.store.objects)}", (*LINEAGE, "data"), rows)
+    def dlq(self, *numbers: int, mark: str = "", stage: str = "validate") -> "Bucket":
+        rows = [(SHARD, str(n), 0, stage, b"%d" % n) for n in numbers]
+        key = f"dlq/stream=logs/logs-{SHARD}-{mark}{len(self.store.objects)}"
+        return self._put(key, (*LINEAGE, "stage", "data"), rows)
+
+    def redriven(self, *numbers: int, data: bytes | None = None) -> "Bucket":
+        """Let a redrive move dead letters and its batch be published."""
+        self.raw(*numbers, data=data, mark=REDRIVEN).staged(*numbers, mark=REDRIVEN)
+        return self.staged(*numbers, room="clean", mark=REDRIVEN)
 
     def _put(self, key: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> "Bucket":
         table = pa.table({name: [row[index] for row in rows] for index, name in enumerate(columns)})
@@ -91,3 +97,43 @@ def test_a_record_that_the_producer_could_not_write_down_is_counted_apart() -> N
     """A killed producer's last records are neither lost nor doubled."""
     proof = Bucket().raw(1).staged(1).proof()
     assert (proof.unjournaled, proof.holds) == (1, True)
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_a_dead_letter_that_was_redriven_is_neither_doubled_nor_misjudged(valid: bool) -> None:
+    """It lies in dlq/ by its origin and in staged/ and clean/ by its redrive, whoever was wrong at first."""
+    proof = Bucket().raw(1).dlq(1).redriven(1).proof(accepted(1, valid=valid))
+    assert proof == Proof(produced=1, lost=0, duplicated=0, misjudged=0, unjournaled=0, examples=())
+
+
+def test_what_a_redriven_batch_refuses_again_is_still_one_dead_letter() -> None:
+    """Its origin's object has it; the second one is no second record."""
+    proof = Bucket().raw(1).dlq(1).raw(1, mark=REDRIVEN).dlq(1, mark=REDRIVEN).proof(accepted(1, valid=False))
+    assert proof == Proof(produced=1, lost=0, duplicated=0, misjudged=0, unjournaled=0, examples=())
+
+
+def test_a_record_that_was_opened_by_a_redrive_may_have_other_bytes() -> None:
+    """The producer's own bytes are in its origin's raw object and in dlq/."""
+    assert Bucket().raw(1).dlq(1, stage="decode").redriven(1, data=b"opened").proof(accepted(1)).holds
+
+
+@pytest.mark.parametrize(
+    ("bucket", "wrong"),
+    [
+        (Bucket().raw(1).dlq(1).redriven(1).redriven(1), {"duplicated": 2}),
+        (Bucket().raw(1).dlq(1).staged(1, mark=REDRIVEN).staged(1, mark=REDRIVEN), {"duplicated": 1}),
+        (Bucket().raw(1).staged(1).staged(1, mark=REDRIVEN), {"duplicated": 1}),
+        (Bucket().raw(1).dlq(1).redriven(1, data=b"altered"), {"lost": 1}),
+        (Bucket().redriven(1), {"lost": 1, "duplicated": 1}),
+    ],
+)
+def test_each_fault_of_a_redrive_is_found(bucket: Bucket, wrong: dict[str, int]) -> None:
+    """A record that was redriven twice, altered, or redriven without being a dead letter breaks the proof."""
+    proof = bucket.proof(accepted(1))
+    found = {name: getattr(proof, name) for name in ("lost", "duplicated", "misjudged") if getattr(proof, name)}
+    assert (found, proof.holds) == (wrong, False)
+
+
+def test_a_redriven_record_that_is_not_clean_is_counted() -> None:
+    """A redriven batch can be quarantined like any other."""
+    assert Bucket().raw(1).dlq(1).staged(1, mark=REDRIVEN).proof(accepted(1)).unpublished == 1

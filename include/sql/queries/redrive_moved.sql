@@ -1,0 +1,1 @@
+select sequence_number, sub_sequence from cali.redriven_records where batch_id = %(batch_id)s
