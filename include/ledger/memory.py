@@ -92,6 +92,13 @@ class InMemoryLedger:
                 Checkpoint(shard.shard_id, shard.parent_shard_ids, first_start),
             )
 
+    def begin_replay(self, stream: str, checkpoints: Iterable[Checkpoint], *, alerts: bool) -> None:
+        """Put the checkpoints at which this generation begins; without ``alerts`` its batches stay silent."""
+        for checkpoint in checkpoints:
+            self._tables.checkpoints[stream, self._generation, checkpoint.shard_id] = checkpoint
+        if alerts:
+            self._tables.alerting.add((stream, self._generation))
+
     def checkpoints(self, stream: str) -> dict[str, Checkpoint]:
         """Return the stream's checkpoints by shard."""
         own = (stream, self._generation)

@@ -36,8 +36,7 @@ create table cali.replays (
     last_error           text,
     batches              bigint not null default 0,
     records              bigint not null default 0,
-    -- What the range asks for and the stream no longer holds, as the live batches tell it.
-    oldest_held_at       timestamptz,
+    -- What the range asks for and the stream no longer holds (missing_until is null: nothing is missing).
     missing_records      bigint not null default 0,
     missing_from         timestamptz,
     missing_until        timestamptz,
