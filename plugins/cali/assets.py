@@ -1,6 +1,9 @@
 """The Assets that chain CALI's DAGs; an event says that there is work, the ledger says which."""
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
+
+REPLAYED = AssetAlias("cali_replayed", group="cali")
+"""Stands for the raw batches of whichever stream a replay was asked for."""
 
 
 def raw_batches(stream: str) -> Asset:
