@@ -56,6 +56,7 @@ class InMemoryReplayBook:
             batch
             for batch in self._batches(stream, 0)
             if batch.shard_id == shard_id
+            and batch.origin_batch_id is None
             and (before is None or int(batch.last_sequence_number) < int(before))
             and (begin is None or int(batch.last_sequence_number) >= int(begin))
             and (request.from_at is None or batch.last_arrived_at >= request.from_at)

@@ -153,6 +153,8 @@ def test_the_live_batches_tell_what_a_range_once_held(
 
 
 def test_a_replays_batches_are_no_witness(desk: Desk) -> None:
-    """Only the live drain says what the stream held."""
+    """Only what was drained live says what the stream held: neither a replay nor a redrive does."""
     desk.drain(1, desk.open().generation)
+    redriven = replace(batch(2), batch_id="redriven", raw_key="raw/redriven", origin_batch_id=batch(1, 1).batch_id)
+    desk.ledger.open_batch(redriven, "run", NOW)
     assert desk.book.drained_live("logs", SHARD, ASKED, None) == Drained()
