@@ -28,9 +28,9 @@ class BoundedReader:
         self._until = until
         self._wait = wait
 
-    def shards(self, stream: str) -> list[Shard]:  # noqa: ARG002 - they were chosen when the replay began
-        """Return the replay's shards."""
-        return [Shard(one.shard_id, one.parent_shard_ids) for one in self._checkpoints.values()]
+    def shards(self, stream: str) -> list[Shard]:
+        """Return those of the replay's shards that the stream still knows; they were chosen when it began."""
+        return [shard for shard in self._reader.shards(stream) if shard.shard_id in self._checkpoints]
 
     def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
         """Return an iterator right behind the checkpoint; it carries its shard's name."""
@@ -45,8 +45,7 @@ class BoundedReader:
         tip = not page.records and page.behind_s == 0
         if tip or len(kept) < len(page.records) or page.next_iterator is None or self._complete(shard_id, kept):
             return Page(kept, None, page.behind_s)
-        if kept:
-            self._wait(PAGE_INTERVAL_S)
+        self._wait(PAGE_INTERVAL_S)
         return Page(kept, f"{shard_id} {page.next_iterator}", page.behind_s)
 
     def _past(self, shard_id: str, record: StreamRecord) -> bool:

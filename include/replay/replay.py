@@ -132,8 +132,8 @@ def _begins_before(request: ReplayRequest, oldest: Mapping[str, StreamRecord | N
 def _tell(known: Replay) -> None:
     if known.shortfall:
         log.warning(
-            "the stream no longer holds all that was asked for: stream=%s generation=%d from=%s until=%s "
-            "records_at_most=%d; what the live drain read of it lies in the live raw/",
+            "the stream does not hold all that was asked for: stream=%s generation=%d from=%s until=%s "
+            "records_at_most=%d (what the live drain read there lies in the live raw/)",
             known.stream,
             known.generation,
             known.shortfall.from_at or "unknown",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -270,6 +271,35 @@ def test_a_replay_from_a_sequence_number_follows_the_split(site: Site) -> None:
     tail = site.replay("b", shard=site.parent, from_sequence_number=second)
     assert (whole.generation, whole.records, whole.shortfall) == (1, 5, None)
     assert (tail.generation, tail.records, tail.shortfall) == (2, 3, None)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("number", ["1", "9" * 56])
+def test_a_sequence_number_that_is_not_the_streams_is_refused(site: Site, number: str) -> None:
+    """A wrong number is no reason to read the whole shard."""
+    with pytest.raises(ConfigurationError, match=f"{site.parent} refused"):
+        site.replay(shard=site.parent, from_sequence_number=number)
+
+
+@pytest.mark.integration
+def test_a_generation_is_read_and_removed_as_the_page_says(site: Site, s3_server: Any) -> None:
+    """The line of DuckDB and the statements of docs/replay.md do what is written there, and the live rows stay."""
+    import duckdb
+
+    for run_id in ("a", "b", "c"):
+        site.replay(run_id, from_timestamp=BEGINNING)
+    site.process()
+    page = (ROOT / "docs/replay.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"```sql\n(.+)\n```", page)
+    buckets = str(s3_server.folder / "buckets" / site.servers.bucket)
+    with duckdb.connect() as connection:
+        levels = connection.execute(line.replace(".run/s3/buckets/cali", buckets)).fetchall()
+    assert sorted(levels) == [("ERROR", 1), ("INFO", 3)]
+    removals = re.findall(r"SQL=\"(delete .+?)\"", page)
+    assert [site.servers.connection.execute(statement).rowcount for statement in removals] == [2, 2]
+    for table in ("micro_batches", "shard_checkpoints"):
+        generations = site.rows(f"select distinct generation from cali.{table} order by 1")  # noqa: S608
+        assert generations == [(0,), (1,), (2,)]
 
 
 @pytest.mark.integration

@@ -249,7 +249,7 @@ def test_what_the_stream_no_longer_holds_is_said_loudly(world: World, caplog: py
     assert world.drained(1) == [b"3"]
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert "no longer holds" in warnings[0]
+    assert "does not hold" in warnings[0]
     assert f"from={NOON} until={NOON + 3 * SECOND} records" in warnings[0]
 
 
