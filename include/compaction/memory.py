@@ -103,7 +103,8 @@ class InMemoryCompactions:
 
     def _published(self, stream: str) -> Iterator[tuple[datetime, CleanBatch]]:
         for held in sorted(self._ledger.batches.values(), key=_place):
-            if held.batch.stream == stream and held.audited and held.audited.clean_key and held.validated:
+            live = held.batch.stream == stream and held.batch.generation == 0
+            if live and held.audited and held.audited.clean_key and held.validated:
                 hour, batch_id = partition_hour(held.batch.first_arrived_at), held.batch.batch_id
                 key = self._compacted_keys.get(batch_id)
                 yield hour, CleanBatch(batch_id, held.audited.clean_key, held.validated.valid, key)

@@ -36,11 +36,26 @@ class DrainRequest:
 
 @dataclass(slots=True)
 class DrainReport:
-    """What a run did: the batches it committed, the shards it closed, and how far the slowest shard is behind."""
+    """What a run did: the batches it committed, the shards it closed, and how many seconds each shard is behind."""
 
     batches: list[MicroBatch] = field(default_factory=list)
     closed_shards: list[str] = field(default_factory=list)
-    behind_s: float = 0.0
+    behind: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def behind_s(self) -> float:
+        """How far the slowest shard is behind, in seconds."""
+        return max(self.behind.values(), default=0.0)
+
+    def records_behind(self, shard_id: str) -> int:
+        """Estimate how many records a shard is behind: Kinesis tells seconds, the batch how many come in one."""
+        behind_s = self.behind.get(shard_id, 0.0)
+        batches = [batch for batch in self.batches if batch.shard_id == shard_id]
+        if not behind_s or not batches:
+            return 0
+        batch = batches[-1]
+        span_s = max(1.0, (batch.last_arrived_at - batch.first_arrived_at).total_seconds())
+        return round(batch.records / span_s * behind_s)
 
     @property
     def records(self) -> int:
@@ -116,7 +131,7 @@ def _commit(
     batch: MicroBatch | None,
     report: DrainReport,
 ) -> None:
-    report.behind_s = max(report.behind_s, read.behind_s)
+    report.behind[read.checkpoint.shard_id] = read.behind_s
     if batch is None and not read.ended:
         return
     checkpoint = read.checkpoint

@@ -34,6 +34,8 @@ def _validate(place: Workplace, claim: Claim, report: StageReport) -> None:
     outcome = Validated(validation.staged.num_rows, staged_key, dlq_key, validation.dead_letter_groups())
     place.ledger.complete_validate(claim, outcome, place.clock())
     report.add(claim.batch_id, records=claim.records, valid=outcome.valid, dead_lettered=outcome.dead_lettered)
+    for group in outcome.dead_letters:
+        report.refuse(group.reason, group.records)
     log.info(
         "validated batch=%s records=%d valid=%d dead_lettered=%d",
         claim.batch_id,

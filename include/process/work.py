@@ -31,16 +31,21 @@ class Workplace:
 
 @dataclass(slots=True)
 class StageReport:
-    """What a stage did in one run: ids of finished batches, and counts that add up over them."""
+    """What a stage did in one run: ids of finished batches, counts that add up over them, dead letters by reason."""
 
     batches: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    dead_letters: dict[str, int] = field(default_factory=dict)
 
     def add(self, batch_id: str, **counts: int) -> None:
         """Count a finished batch."""
         self.batches.append(batch_id)
         for name, count in counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
+
+    def refuse(self, reason: str, records: int) -> None:
+        """Count the dead letters of a finished batch that have one reason."""
+        self.dead_letters[reason] = self.dead_letters.get(reason, 0) + records
 
 
 def work_off(place: Workplace, stage: Stage, do: Callable[[Claim, StageReport], None]) -> StageReport:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cali import connections
+from cali import connections, metrics
 from include import streams
 from include.alerts.environment import alert_settings
 from include.records import utc_now
@@ -32,7 +32,7 @@ def validate(stream: str) -> dict[str, object]:
     from include.process.validate_stage import validate_pending  # noqa: PLC0415
 
     with _workplace(stream) as (place, _):
-        return _claim_check(validate_pending(place))
+        return _claim_check(metrics.worked(stream, "validate", lambda: validate_pending(place)))
 
 
 def audit(stream: str) -> dict[str, object]:
@@ -44,7 +44,8 @@ def audit(stream: str) -> dict[str, object]:
     from include.process.audit_stage import QualityDesk, audit_pending  # noqa: PLC0415
 
     with _workplace(stream) as (place, alerts):
-        report = audit_pending(place, QualityDesk(alerts, alert_settings(), run_url(get_current_context())))
+        desk = QualityDesk(alerts, alert_settings(), run_url(get_current_context()))
+        report = metrics.worked(stream, "audit", lambda: audit_pending(place, desk))
     if not report.counts.get("published"):
         raise AirflowSkipException(f"Nothing published: {report.counts or 'no batch waited'}")
     return _claim_check(report)
@@ -55,7 +56,8 @@ def alert(stream: str) -> dict[str, object]:
     from include.process.alert_stage import alert_pending  # noqa: PLC0415
 
     with _workplace(stream) as (place, alerts):
-        report = alert_pending(place, alerts, alert_settings(), run_url(get_current_context()))
+        url = run_url(get_current_context())
+        report = metrics.worked(stream, "alert", lambda: alert_pending(place, alerts, alert_settings(), url))
         return _claim_check(report) | notify(alerts, DISPATCH_BUDGET_S, wait_for_updates=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cali import connections
+from cali import connections, metrics
 from cali.triggers.kinesis_backlog import PATIENCE, KinesisBacklogTrigger
 from include.errors import ConfigurationError
 from include.records import utc_now
@@ -95,6 +95,7 @@ class KinesisDrainOperator(BaseOperator):
         from include.drain.read_shard import ShardSource  # noqa: PLC0415
         from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
 
+        began = time.perf_counter()
         settings = self._settings()
         reader = connections.stream_reader(self.aws_conn_id)
         store = connections.object_store(settings.bucket, self.aws_conn_id)
@@ -109,6 +110,7 @@ class KinesisDrainOperator(BaseOperator):
             ledger = PostgresLedger(database)
             report = drain(source, store, ledger, request)
             unfinished = 0 if report.batches else ledger.unfinished(self.stream, utc_now() - PATIENCE)
+        metrics.drained(self.stream, report, time.perf_counter() - began)
         return _claim_check(report, unfinished) if report.batches or unfinished else None
 
     def _settings(self) -> StreamSettings:

@@ -81,6 +81,14 @@ def test_only_published_batches_count(pages: Pages) -> None:
     assert pages.reading_list() == []
 
 
+def test_a_replays_batches_do_not_count(pages: Pages) -> None:
+    """Readers of `compacted/` see the live stream alone."""
+    replay = Publisher(pages.publisher.ledger, pages.publisher.store, generation=1)
+    replay.publish(FIRST)
+    assert pages.compactions.uncovered("logs", NOW) == []
+    assert pages.reading_list() == []
+
+
 def test_an_hour_is_uncovered_until_each_of_its_batches_is_compacted(pages: Pages) -> None:
     """A late batch brings its hour back."""
     pages.publisher.publish(FIRST)

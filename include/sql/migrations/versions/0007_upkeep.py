@@ -14,7 +14,7 @@ alter table cali.micro_batches
     add column compacted_key text;
 create index micro_batches_by_hour on cali.micro_batches (stream, hour);
 create index micro_batches_uncompacted on cali.micro_batches (stream, hour)
-    where compacted_key is null and state = 'published' and clean_key is not null;
+    where compacted_key is null and generation = 0 and state = 'published' and clean_key is not null;
 
 create table cali.compactions (
     stream         text not null,
@@ -36,7 +36,7 @@ create view cali.clean_batches as
 select batch_id, stream, shard_id, hour, first_sequence_number, first_sub_sequence, clean_key, valid as records,
        compacted_key
 from cali.micro_batches
-where state = 'published' and clean_key like 'clean/%';
+where generation = 0 and state = 'published' and clean_key is not null;
 """
 
 PURGES = """
@@ -86,8 +86,53 @@ where not exists (
 );
 """
 
+FIGURES = """
+create view cali.batch_sizes as
+select stream, count(*) as batches,
+       percentile_disc(0.5) within group (order by records) as records_p50,
+       percentile_disc(0.95) within group (order by records) as records_p95,
+       max(records) as records_max,
+       percentile_disc(0.5) within group (order by bytes) as bytes_p50,
+       percentile_disc(0.95) within group (order by bytes) as bytes_p95,
+       max(bytes) as bytes_max
+from cali.micro_batches
+where generation = 0 and drained_at > now() - interval '24 hours'
+group by stream;
+
+create view cali.stage_durations as
+select stream, stage, count(*) as batches,
+       round(percentile_cont(0.5) within group (order by seconds)::numeric, 3) as p50_s,
+       round(percentile_cont(0.95) within group (order by seconds)::numeric, 3) as p95_s,
+       round(max(seconds)::numeric, 3) as max_s
+from (
+    select batches.stream, steps.place, steps.stage,
+           extract(epoch from steps.ended - steps.began)::double precision as seconds
+    from cali.micro_batches as batches
+    cross join lateral (
+        values (1, 'drain', last_arrived_at, drained_at),
+               (2, 'validate', drained_at, validated_at),
+               (3, 'alert', validated_at, alerted_at),
+               (4, 'audit', validated_at, audited_at),
+               (5, 'oldest record to verdict', first_arrived_at, audited_at)
+    ) as steps (place, stage, began, ended)
+    where batches.generation = 0 and batches.drained_at > now() - interval '24 hours' and steps.ended is not null
+) as measured
+group by stream, place, stage
+order by stream, place;
+
+create view cali.dead_letters_by_reason as
+select batches.stream, letters.stage, letters.reason, letters.redrive_state, sum(letters.records)::bigint as records,
+       count(*) as batches, max(letters.created_at) as newest_at
+from cali.dead_letters as letters
+join cali.micro_batches as batches using (batch_id)
+where batches.generation = 0
+group by 1, 2, 3, 4
+order by records desc;
+"""
+
 
 def upgrade() -> None:
     """Create the compactions and the purges, and the views over them."""
     op.execute(COMPACTION)
     op.execute(PURGES)
+    op.execute(FIGURES)
