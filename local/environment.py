@@ -125,6 +125,8 @@ def _connections(settings: Settings) -> dict[str, str]:
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
         "AIRFLOW_CONN_CALI_POSTGRES": cali_postgres_uri(settings).replace("postgresql://", "postgres://", 1),
         "AIRFLOW_CONN_SLACK_DEFAULT": external.slack or embedded_slack,
+        # Tasks are kept from Airflow's own database; housekeeping is let in by a Connection.
+        "AIRFLOW_CONN_AIRFLOW_METADATA": "postgres://" + airflow_database_uri(settings).partition("://")[2],
     }
 
 

@@ -87,6 +87,10 @@ class Compactions(Protocol):
         """Return the objects that were written from ``since`` on and may be written again."""
         ...
 
+    def unsealed(self, stream: str, until: datetime) -> list[Compaction]:
+        """Return the objects of hours before ``until`` that may be written again, by hour."""
+        ...
+
     def record(self, compaction: Compaction, batch_ids: Sequence[str]) -> None:
         """Say that the hour's object holds exactly these batches."""
         ...

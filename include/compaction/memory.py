@@ -61,6 +61,11 @@ class InMemoryCompactions:
             if written.stream == stream and written.compacted_at >= since and written.sealed_at is None
         ]
 
+    def unsealed(self, stream: str, until: datetime) -> list[Compaction]:
+        """Return the objects of hours before ``until`` that may be written again."""
+        found = [written for written in self._written.values() if written.stream == stream and written.hour < until]
+        return sorted((one for one in found if one.sealed_at is None), key=lambda one: one.hour)
+
     def record(self, compaction: Compaction, batch_ids: Sequence[str]) -> None:
         """Say that the hour's object holds exactly these batches."""
         self._written[compaction.stream, compaction.hour] = compaction

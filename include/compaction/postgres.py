@@ -50,6 +50,11 @@ class PostgresCompactions:
         with self._connection.cursor(row_factory=class_row(Compaction)) as cursor:
             return cursor.execute(query("compaction_since"), {"stream": stream, "since": since}).fetchall()
 
+    def unsealed(self, stream: str, until: datetime) -> list[Compaction]:
+        """Return the objects of hours before ``until`` that may be written again."""
+        with self._connection.cursor(row_factory=class_row(Compaction)) as cursor:
+            return cursor.execute(query("compaction_unsealed"), {"stream": stream, "until": until}).fetchall()
+
     def record(self, compaction: Compaction, batch_ids: Sequence[str]) -> None:
         """Say that the hour's object holds exactly these batches."""
         with self.transaction():

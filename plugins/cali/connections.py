@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 AWS = "aws_default"
 POSTGRES = "cali_postgres"
 SLACK = "slack_default"
+METADATA = "airflow_metadata"
 SLACK_TIMEOUT_S = 10
 
 HOW_TO_SET = {
     AWS: """AIRFLOW_CONN_AWS_DEFAULT='{"conn_type": "aws", "extra": {"region_name": "eu-central-1"}}'""",
     POSTGRES: "AIRFLOW_CONN_CALI_POSTGRES='postgres://cali:PASSWORD@HOST:5432/cali'",
+    METADATA: "AIRFLOW_CONN_AIRFLOW_METADATA='postgres://airflow:PASSWORD@HOST:5432/airflow'",
     SLACK: """AIRFLOW_CONN_SLACK_DEFAULT='{"conn_type": "slack", "password": "xoxb-…"}' (or, for an incoming """
     """webhook, conn_type "slackwebhook" with the whole URL as its password)""",
 }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cali.connections import AWS, POSTGRES, SLACK
+from cali.connections import AWS, METADATA, POSTGRES, SLACK
 from include.alerts.environment import alert_settings
 from include.settings import StreamSettings, stream_settings
 from include.simulator.options import parse
@@ -172,7 +172,7 @@ def test_connections_are_those_that_the_tasks_ask_for(
     """There is one Connection for AWS, Postgres and Slack each, and what is JSON can be read."""
     environment = airflow_environment(services)
     names = {name for name in environment if name.startswith("AIRFLOW_CONN_")}
-    assert names == {f"AIRFLOW_CONN_{connection}".upper() for connection in (AWS, POSTGRES, SLACK)}
+    assert names == {f"AIRFLOW_CONN_{connection}".upper() for connection in (AWS, METADATA, POSTGRES, SLACK)}
     assert json.loads(filled(environment["AIRFLOW_CONN_AWS_DEFAULT"], answered)) == {
         "conn_type": "aws",
         "login": "f00d",

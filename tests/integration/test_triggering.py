@@ -21,6 +21,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "logs_drain": {"max_records": "50"},
     "logs_process": {},
     "notify": {},
+    "compaction": {},
+    "housekeeping": {},
 }
 """Each DAG, with what is typed into its form."""
 

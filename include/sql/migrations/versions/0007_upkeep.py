@@ -51,6 +51,7 @@ create table cali.purges (
     deleted_at timestamptz
 );
 create index purges_undone on cali.purges (decided_at) where deleted_at is null;
+create index purges_by_batch on cali.purges (batch_id) where deleted_at is null;
 create index purges_by_time on cali.purges (deleted_at);
 
 -- The smallest set of objects that holds each published record once.
@@ -86,7 +87,74 @@ where not exists (
 );
 """
 
+OBJECTS = """
+-- Every object that the ledger names and housekeeping has not removed. It is held_back while somebody needs it.
+create view cali.batch_objects as
+select named.object_key, named.room, named.stream, named.batch_id, named.created_at, named.held_back
+from (
+    select objects.object_key, batches.stream, batches.batch_id, batches.drained_at as created_at,
+           case when batches.generation = 0 then objects.room else 'replay' end as room,
+           case
+               when exists (
+                   select from cali.batch_stages as stages
+                   where stages.batch_id = batches.batch_id and stages.state <> 'done'
+               ) then 'unfinished'
+               when batches.generation > 0 then null
+               when objects.room in ('raw', 'staged') and batches.state = 'quarantined' then 'quarantined'
+               when objects.room in ('raw', 'staged') and exists (
+                   select from cali.dead_letters as letters
+                   where letters.batch_id = batches.batch_id and letters.redrive_state = 'open'
+               ) then 'dead letters open'
+               when objects.room = 'clean' and (batches.compacted_key is null or written.sealed_at is null)
+               then 'not compacted'
+           end as held_back
+    from cali.micro_batches as batches
+    left join cali.compactions as written on written.stream = batches.stream and written.hour = batches.hour
+    cross join lateral (
+        values ('raw', batches.raw_key), ('staged', batches.staged_key),
+               ('dlq', batches.dlq_key), ('clean', batches.clean_key)
+    ) as objects (room, object_key)
+    where objects.object_key is not null
+    union all
+    select results.docs_key, batches.stream, batches.batch_id, results.started_at,
+           case when batches.generation = 0 then 'quality' else 'replay' end, null
+    from cali.quality_results as results
+    join cali.micro_batches as batches using (batch_id)
+    where results.docs_key is not null
+    union all
+    select written.object_key, written.stream, null, written.hour + interval '1 hour', 'compacted',
+           case when written.sealed_at is null then 'not sealed' end
+    from cali.compactions as written
+    union all
+    select batches.compacted_key, batches.stream, batches.batch_id, batches.hour + interval '1 hour', 'compacted', null
+    from cali.micro_batches as batches
+    join cali.compactions as written on written.stream = batches.stream and written.hour = batches.hour
+    where batches.compacted_key <> written.object_key
+) as named
+where not exists (select from cali.purges where purges.object_key = named.object_key);
+"""
+
 FIGURES = """
+create view cali.shard_lag as
+select checkpoints.stream, checkpoints.shard_id, checkpoints.state,
+       -- A closed shard is drained to its end: nothing of it can be late.
+       case when checkpoints.state = 'open'
+            then round(extract(epoch from now() - checkpoints.last_arrived_at), 1) end as lag_s,
+       checkpoints.last_arrived_at,
+       coalesce(waiting.batches, 0) as waiting_batches, coalesce(waiting.records, 0)::bigint as waiting_records
+from cali.shard_checkpoints as checkpoints
+left join lateral (
+    select count(*) as batches, sum(batches.records) as records
+    from cali.micro_batches as batches
+    where batches.stream = checkpoints.stream and batches.shard_id = checkpoints.shard_id and batches.generation = 0
+      and exists (
+          select from cali.batch_stages as stages
+          where stages.batch_id = batches.batch_id and stages.state <> 'done'
+      )
+) as waiting on true
+where checkpoints.generation = 0
+order by lag_s desc nulls last, stream, shard_id;
+
 create view cali.batch_sizes as
 select stream, count(*) as batches,
        percentile_disc(0.5) within group (order by records) as records_p50,
@@ -135,4 +203,5 @@ def upgrade() -> None:
     """Create the compactions and the purges, and the views over them."""
     op.execute(COMPACTION)
     op.execute(PURGES)
+    op.execute(OBJECTS)
     op.execute(FIGURES)

@@ -1,0 +1,1 @@
+"""Housekeeping: objects past their retention, objects that nobody names, and rows that nobody needs."""
