@@ -29,6 +29,10 @@ class StoredObject:
     modified_at: datetime
 
 
+class AbsentError(ConfigurationError):
+    """There is no such object."""
+
+
 class ObjectStore(Protocol):
     """Whole objects by key; a put is visible at once and complete, or not at all.
 
@@ -44,7 +48,7 @@ class ObjectStore(Protocol):
         """Return the object's bytes.
 
         Raises:
-            ConfigurationError: there is no such object.
+            AbsentError: there is no such object.
         """
         ...
 
@@ -96,7 +100,7 @@ class S3ObjectStore:
                 return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
             except ClientError as error:
                 if code_of(error) in ABSENT:
-                    raise ConfigurationError(f"{self._name(key)} does not exist") from error
+                    raise AbsentError(f"{self._name(key)} does not exist") from error
                 raise
 
     def copy(self, source: str, target: str) -> None:
@@ -162,7 +166,7 @@ class InMemoryObjectStore:
         try:
             return self.objects[key]
         except KeyError:
-            raise ConfigurationError(f"{key} does not exist") from None
+            raise AbsentError(f"{key} does not exist") from None
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object."""

@@ -90,6 +90,17 @@ def content_hash(subs: Sequence[SubRecord]) -> str:
     return digest.hexdigest()
 
 
+def sub_records(raw: pa.Table) -> list[SubRecord]:
+    """Return the events of a raw table (columns of ``RAW_SCHEMA``), as they went in."""
+    columns = [raw.column(name).to_pylist() for name in ("sequence_number", "partition_key", "arrived_at", "data")]
+    # Objects from before payloads were decoded lack the column.
+    errors = raw.column(DECODE_ERROR).to_pylist() if DECODE_ERROR in raw.column_names else [None] * raw.num_rows
+    return [
+        SubRecord(StreamRecord(*fields), sub_sequence, fields[-1], fields[1], error)
+        for *fields, sub_sequence, error in zip(*columns, raw.column("sub_sequence").to_pylist(), errors, strict=True)
+    ]
+
+
 def raw_table(subs: Sequence[SubRecord]) -> pa.Table:
     """Return the events as a table of ``RAW_SCHEMA``."""
     return pa.table(

@@ -1,0 +1,1 @@
+select raw_key from cali.micro_batches where raw_key = any(%(keys)s)
