@@ -61,7 +61,10 @@ def judge_again(
     ]
     held = Counter((row["stage"], row["reason"]) for row in rows)
     if held != groups:
-        raise ConservationError(f"{source.dlq_key} holds {dict(held)} open dead letters, the ledger says {groups}")
+        raise ConservationError(
+            f"{source.dlq_key} holds {dict(held)} open dead letters, the ledger says {groups}: redrive around it by "
+            "reason or time, or discard them"
+        )
     opened = {_identity(row): _events(row, rules.payloads, whole) for row in rows}
     flat = [event for events in opened.values() for event in events]
     validation = validate(rules.stream, raw_table(flat), Origin(rules.stream.name, source.batch_id, source.shard_id))

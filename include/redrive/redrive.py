@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from include.adapters.object_store import ObjectStore
 from include.drain.raw_batch import batch_of
-from include.errors import CaliError
+from include.errors import CaliError, ConfigurationError
 from include.parquet import from_parquet
 from include.records import Clock, MicroBatch
 from include.redrive.judge import Judgement, Rules, judge_again
@@ -124,12 +124,21 @@ def _source(site: RedriveSite, order: RedriveOrder, run: Redrive, source: Source
 
 def _judged(site: RedriveSite, source: Source) -> Judgement:
     letters = from_parquet(site.objects.get(source.dlq_key))
-    whole: set[str] = set()
-    if any(group.stage == DECODE_STAGE for group in source.groups):
-        raw = from_parquet(site.objects.get(source.raw_key), ["sequence_number"])
-        rows = Counter(row["sequence_number"] for row in raw.to_pylist())
-        whole = {number for number, count in rows.items() if count == 1}
+    undecoded = any(group.stage == DECODE_STAGE for group in source.groups)
+    whole = _whole(site, source) if undecoded else set()
     return judge_again(site.rules, source, letters, site.store.moved(source.batch_id), whole)
+
+
+def _whole(site: RedriveSite, source: Source) -> set[str]:
+    """Return the sequence numbers of records that the drain kept as one row."""
+    try:
+        raw = from_parquet(site.objects.get(source.raw_key), ["sequence_number"])
+    except ConfigurationError as error:
+        # `raw/` may be kept for a shorter time than `dlq/`; then no record is known to have been kept whole.
+        log.warning("raw object gone batch=%s error=%s", source.batch_id, error)
+        return set()
+    rows = Counter(row["sequence_number"] for row in raw.to_pylist())
+    return {number for number, count in rows.items() if count == 1}
 
 
 def _stored(site: RedriveSite, source: Source, judged: Judgement) -> MicroBatch:

@@ -23,6 +23,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "notify": {},
     "compaction": {},
     "housekeeping": {},
+    "dlq_redrive": {"records_per_second": "200"},
 }
 """Each DAG, with what is typed into its form."""
 

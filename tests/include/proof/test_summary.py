@@ -22,6 +22,7 @@ from include.alerts.settings import AlertSettings
 from include.alerts.store import PostgresAlertStore
 from include.drain.buffer import BufferHints
 from include.drain.drain import DrainRequest, drain
+from include.drain.payloads.mode import Payloads
 from include.drain.read_shard import ShardSource
 from include.ledger.postgres import PostgresLedger
 from include.process.alert_stage import alert_pending
@@ -30,8 +31,12 @@ from include.process.validate_stage import validate_pending
 from include.process.work import Workplace
 from include.proof.summary import Latency, StreamSummary, latency, ledger_counts, summarize
 from include.records import utc_now
+from include.redrive.judge import Rules
+from include.redrive.postgres import PostgresRedriveStore
+from include.redrive.redrive import RedriveOrder, RedriveSite, redrive
+from include.redrive.store import Selection
 from include.simulator.journal import JournalEntry
-from include.sql.migrate import upgrade
+from include.streams.logs.model import LogEvent
 
 SHARD = "shardId-000000000000"
 URL = "http://127.0.0.1:8080/dags/logs_process/runs/manual"
@@ -125,13 +130,13 @@ def test_percentiles_are_in_order_and_within_the_delays(delays: list[float]) -> 
     assert round(min(delays), 3) <= found.p50 <= found.p95 <= found.max
 
 
-def event(number: int, level: str) -> bytes:
+def event(number: int, level: str, service: str = "cart") -> bytes:
     """Return a sound log event of now."""
     fields = {
         "event_id": f"7d1f2c1e-0d5c-4a57-9a3e-{number:012d}",
         "timestamp": utc_now().isoformat(),
         "level": level,
-        "service": "cart",
+        "service": service,
         "message": "the basket is full",
         "log_content": f"{level} the basket is full",
         "pod": "cart-1",
@@ -170,6 +175,12 @@ class World:
         alert_pending(place, self.alerts, self.settings, URL)
         audit_pending(place, QualityDesk(self.alerts, self.settings, URL))
 
+    def redrive(self) -> None:
+        rules = Rules(streams.get("logs"), Payloads.AUTO)
+        store = PostgresRedriveStore(self.connection)
+        site = RedriveSite(rules, self.store, store, utc_now, lambda _: None, lambda: False)
+        redrive(site, RedriveOrder("redrive", Selection("logs"), False, 1e6, 3))
+
     def tell(self) -> None:
         dispatch(self.alerts, InMemoryMessenger(utc_now), self.settings, 5.0, wait_for_updates=False)
 
@@ -178,10 +189,9 @@ class World:
 
 
 @pytest.fixture
-def world(postgres_uri: str) -> Iterator[World]:
+def world(migrated_uri: str) -> Iterator[World]:
     """Yield an empty world."""
-    upgrade(postgres_uri)
-    with closing(psycopg.connect(postgres_uri, autocommit=True)) as connection:
+    with closing(psycopg.connect(migrated_uri, autocommit=True)) as connection:
         yield World(connection)
 
 
@@ -282,3 +292,28 @@ def test_a_replay_changes_no_figure(world: World) -> None:
     assert len(list(world.store.keys("replay/generation=1/clean/stream=logs/"))) == 1
     assert world.summary() == before
     assert before.ok
+
+
+class Looser(LogEvent):
+    """The model once it takes every service's name."""
+
+    service: str
+
+
+@pytest.mark.integration
+def test_a_redrive_has_a_figure_of_its_own_and_changes_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was drained, valid and dead stays so; the old record's alert is told, and no delay is made of it."""
+    world.put(event(1, "ERROR"))
+    world.put(event(2, "ERROR", service="Cart_2"), kind="malformed", put_at=world.began.timestamp() - 1000)
+    world.drain()
+    world.process()
+    world.tell()
+    before = world.summary()
+    loose = replace(streams.get("logs"), model=Looser)
+    monkeypatch.setattr(streams, "get", lambda _: loose)
+    world.redrive()
+    world.process()
+    world.tell()
+    told = {"alert_groups": 2, "slack_messages": 2}
+    assert world.summary() == replace(before, redriven=1, batches=2, published=2, quality_runs=2, **told)
+    assert (before.ok, world.summary().ok) == (True, True)
