@@ -15,7 +15,8 @@ worker slot; after two minutes it ends as *skipped* and the next one waits on.
 never drained.
 
 **When it fails** The message names the server that did not answer. Nothing is lost: the next run reads from the same
-checkpoint. Pausing loses nothing as long as Kinesis keeps the records (24 hours unless you set more).
+checkpoint. Pausing loses nothing as long as Kinesis keeps the records (24 hours unless you set more); what it forgot
+before it was drained is told in Slack and stands in `cali.stream_gaps`.
 
 **Who** The owners of the log platform; alerts go to the channel `cali-alerts`.
 """

@@ -9,6 +9,7 @@
     │   ├── StreamThrottledError  Kinesis' rate limit, after the retries of one call
     │   ├── RateLimitedError      Slack's rate limit, with its Retry-After        (include.adapters.slack)
     │   └── OutcomeUnknownError   Slack may have the message: look before a retry (include.adapters.slack)
+    ├── UnknownSequenceError      the stream never had this record, or has it no more (include.adapters.kinesis)
     ├── FencedError               another run advanced the checkpoint or took the work: walk away, nothing was committed
     ├── MessageRefusedError       Slack will not take this message as things are  (include.adapters.slack)
     │   └── MessageGoneError      the message to edit was deleted                 (include.adapters.slack)

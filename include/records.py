@@ -1,8 +1,10 @@
-"""The values that travel through CALI: shards, records and micro-batches. Times are aware and UTC."""
+"""The values that travel through CALI: shards, records, micro-batches and gaps. Times are aware and UTC."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 Clock = Callable[[], datetime]
@@ -24,10 +26,14 @@ class StreamRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard as ``ListShards`` describes it; parents that retention has removed are still named."""
+    """A shard as ``ListShards`` describes it; parents that retention has removed are still named.
+
+    ``starting_sequence_number`` comes before the numbers of all its records and never changes.
+    """
 
     shard_id: str
     parent_shard_ids: tuple[str, ...] = ()
+    starting_sequence_number: str = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,10 @@ class Page:
 class Checkpoint:
     """How far a shard is durably drained, and the version that an advance must name.
 
-    A replay's checkpoint may name the record to begin at and the one to close with, both inclusive.
+    ``caught_up_at`` is the last moment at which reading stood at the shard's tip: whatever arrived before then is
+    drained, or recorded as lost. ``shard_start`` is the shard's starting sequence number: a shard of the same id with a
+    later one belongs to a stream that was made anew. A replay's checkpoint may name the record to begin at and the one
+    to close with, both inclusive.
     """
 
     shard_id: str
@@ -59,6 +68,44 @@ class Checkpoint:
     last_arrived_at: datetime | None = None
     start_sequence_number: str | None = None
     stop_sequence_number: str | None = None
+    caught_up_at: datetime | None = None
+    shard_start: str | None = None
+
+
+class GapReason(StrEnum):
+    """Why records were lost before they could be read."""
+
+    RETENTION = "retention"
+    SHARD_GONE = "shard_gone"
+    UNKNOWN_SEQUENCE = "unknown_sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A hole in what was drained of a shard: records that arrived in it may be lost.
+
+    It begins behind the record ``from_sequence_number`` (None: nothing was drained) and at ``from_at``, up to which
+    everything is drained (None: not known), and ends at ``to_at``, where reading goes on.
+    """
+
+    stream: str
+    shard_id: str
+    reason: GapReason
+    from_sequence_number: str | None
+    from_at: datetime | None
+    to_at: datetime
+
+    @property
+    def gap_id(self) -> str:
+        """The same for the same hole, however often it is met."""
+        begin = f"{self.from_sequence_number}\0{self.from_at}"
+        digest = hashlib.sha256(begin.encode()).hexdigest()[:16]
+        return f"{self.stream}-{self.shard_id}-{self.reason}-{digest}"
+
+    @property
+    def span_s(self) -> float | None:
+        """How many seconds of the shard it covers, at most; None where its beginning is not known."""
+        return None if self.from_at is None else (self.to_at - self.from_at).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

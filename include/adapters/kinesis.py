@@ -1,22 +1,30 @@
 """Reading a Kinesis stream: the Protocol, and boto3 behind it. The in-memory twin is ``kinesis_memory``."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
 from include.adapters.aws_errors import code_of, explained
+from include.errors import CaliError, TransientError
 from include.records import Checkpoint, Page, Shard, StreamRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef
+    from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, ShardTypeDef
 
 PAGE_LIMIT = 10_000
 """Records that one GetRecords call may return at most (Kinesis' own bound)."""
+REFUSED_SEQUENCE = frozenset({"InvalidArgumentException", "ResourceNotFoundException"})
+"""How GetShardIterator refuses a sequence number that is not the stream's: AWS by the first, an emulator the second."""
 
 
 class ExpiredIteratorError(Exception):
     """An iterator outlived its five minutes; ask for a new one at the same position."""
+
+
+class UnknownSequenceError(CaliError):
+    """The shard is there, but the stream does not know the checkpoint's sequence number."""
 
 
 class StreamReader(Protocol):
@@ -24,15 +32,24 @@ class StreamReader(Protocol):
 
     An iterator from a checkpoint starts right behind the checkpoint's record, or at the checkpoint's start (a record
     or an instant) when nothing is drained yet, or at the oldest record that the stream still holds when none is set.
-    Reading moves nothing on the stream's side: the same position can be read any number of times.
+    Reading moves nothing on the stream's side: the same position can be read any number of times. A checkpoint whose
+    successors are past retention is read on from the oldest record that is left, without a word.
     """
 
     def shards(self, stream: str) -> list[Shard]:
-        """Return every shard that the stream still knows, closed ones included."""
+        """Return every shard that the stream still knows, closed ones included; never none."""
+        ...
+
+    def retention(self, stream: str) -> timedelta:
+        """Return how long the stream keeps a record; at least a day."""
         ...
 
     def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
-        """Return an iterator right behind the checkpoint."""
+        """Return an iterator right behind the checkpoint.
+
+        Raises:
+            UnknownSequenceError: the stream does not know the checkpoint's sequence number.
+        """
         ...
 
     def page(self, stream: str, iterator: str, limit: int) -> Page:
@@ -70,6 +87,16 @@ def iterator_arguments(stream: str, checkpoint: Checkpoint) -> "GetShardIterator
     return {"StreamName": stream, "ShardId": checkpoint.shard_id, "ShardIteratorType": "TRIM_HORIZON"}
 
 
+def shard_of(described: "ShardTypeDef") -> Shard:
+    """Return a shard of ListShards' answer."""
+    parents = (described.get("ParentShardId"), described.get("AdjacentParentShardId"))
+    return Shard(
+        described["ShardId"],
+        tuple(parent for parent in parents if parent),
+        described["SequenceNumberRange"]["StartingSequenceNumber"],
+    )
+
+
 class BotoStreamReader:
     """A ``StreamReader`` over a boto3 Kinesis client."""
 
@@ -84,18 +111,30 @@ class BotoStreamReader:
             while token := answer.get("NextToken"):
                 answer = self._client.list_shards(NextToken=token)
                 described.extend(answer["Shards"])
-        return [
-            Shard(
-                shard["ShardId"],
-                tuple(parent for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId")) if parent),
-            )
-            for shard in described
-        ]
+        if not described:
+            # A stream has at least one shard, unless it is just being made or deleted.
+            raise TransientError(f"Kinesis stream {stream} names no shard; the checkpoints stay where they are")
+        return [shard_of(shard) for shard in described]
+
+    def retention(self, stream: str) -> timedelta:
+        """Return how long the stream keeps a record."""
+        with explained(f"Kinesis stream {stream}"):
+            summary = self._client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+        return timedelta(hours=summary["RetentionPeriodHours"])
 
     def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
         """Return an iterator right behind the checkpoint."""
         with explained(f"Kinesis stream {stream}, {checkpoint.shard_id}"):
-            return self._client.get_shard_iterator(**iterator_arguments(stream, checkpoint))["ShardIterator"]
+            try:
+                return self._client.get_shard_iterator(**iterator_arguments(stream, checkpoint))["ShardIterator"]
+            except ClientError as error:
+                if checkpoint.sequence_number is None or code_of(error) not in REFUSED_SEQUENCE:
+                    raise
+                # Where the shard answers without the number, it was the number; where not, this tells why.
+                self._client.get_shard_iterator(**iterator_arguments(stream, Checkpoint(checkpoint.shard_id)))
+                raise UnknownSequenceError(
+                    f"Kinesis stream {stream}, {checkpoint.shard_id} does not know record {checkpoint.sequence_number}"
+                ) from error
 
     def page(self, stream: str, iterator: str, limit: int) -> Page:
         """Return up to ``limit`` records behind the iterator."""

@@ -1,9 +1,11 @@
-"""What is alerted on: one record, or one failed check of a batch."""
+"""What is alerted on: one record, one failed check of a batch, or one gap in a stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from include.records import Gap, GapReason
 
 # Further off than this, the producer's clock is not believed and the stream's own arrival time is used instead.
 EARLIEST_BEFORE_ARRIVAL = timedelta(days=1)
@@ -11,6 +13,13 @@ LATEST_AFTER_ARRIVAL = timedelta(minutes=5)
 
 SUITE = "suite"
 EXPECTATIONS = "expectations"
+REASON = "reason"
+
+_LOST = {
+    GapReason.RETENTION: "the stream's retention passed before they were drained",
+    GapReason.SHARD_GONE: "a shard left the stream before it was drained to its end",
+    GapReason.UNKNOWN_SEQUENCE: "the stream was made anew and does not know what was drained of it",
+}
 
 _RANKS = {"FATAL": 0, "CRITICAL": 0, "ERROR": 1, "WARN": 2}
 _SYNONYMS = {
@@ -30,6 +39,7 @@ class Category(StrEnum):
 
     RECORD = "record"
     QUALITY = "quality"
+    GAP = "gap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +118,33 @@ def quality_event(
         identity=identity,
         attributes={SUITE: suite, EXPECTATIONS: "\n".join(expectations)},
         category=Category.QUALITY,
+    )
+
+
+def gap_event(gap: Gap, detected_at: datetime) -> AlertEvent:
+    """Return the event of records that a stream lost before they were drained.
+
+    The reason alone makes the fingerprint: the gaps of all shards after one outage share a message. ``detected_at`` is
+    aware and UTC.
+    """
+    title = f"Records may be lost: {_LOST[gap.reason]}"
+    span = "not known" if gap.span_s is None else f"at most {timedelta(seconds=round(gap.span_s))}"
+    lines = [
+        f"shard: {gap.shard_id}",
+        f"drained until: {gap.from_at or 'not known'} (record {gap.from_sequence_number or 'none'})",
+        f"reading goes on at: {gap.to_at}",
+        f"span: {span}",
+    ]
+    return AlertEvent(
+        stream=gap.stream,
+        severity="CRITICAL",
+        service=gap.stream,
+        title=title,
+        message="\n".join([title, *lines]),
+        stack_trace=None,
+        occurred_at=detected_at,
+        arrived_at=detected_at,
+        identity=RecordIdentity(gap.shard_id, gap.from_sequence_number or "0"),
+        attributes={REASON: gap.reason},
+        category=Category.GAP,
     )

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from include.alerts.event import EXPECTATIONS, SUITE, AlertEvent, Category, severity_of
+from include.alerts.event import EXPECTATIONS, REASON, SUITE, AlertEvent, Category, severity_of
 from include.alerts.masking import template
 from include.alerts.traces import Section, sections
 
@@ -28,13 +28,15 @@ class Fingerprint:
 def fingerprint(event: AlertEvent) -> Fingerprint:
     """Return an event's fingerprint; the stream is no part of it, a store keeps each stream's groups apart.
 
-    A failed suite is known by its stream, name and failed expectations; a stack trace (Java or Python, in its own
-    field or inside the message) by its chain of exceptions and the application's own frames; anything else by
-    service, level and the template of its message.
+    A failed suite is known by its stream, name and failed expectations; a gap by its stream and reason; a stack trace
+    (Java or Python, in its own field or inside the message) by its chain of exceptions and the application's own
+    frames; anything else by service, level and the template of its message.
     """
     if event.category is Category.QUALITY:
         suite, expectations = event.attributes[SUITE], event.attributes[EXPECTATIONS]
         return _of(("quality", event.stream, suite, expectations), event.title)
+    if event.category is Category.GAP:
+        return _of(("gap", event.stream, event.attributes[REASON]), event.title)
     chain = sections(event.stack_trace) if event.stack_trace else ()
     if not chain and "\n" in event.message:
         chain = sections(event.message)

@@ -24,6 +24,7 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # A back-tick followed by a zero-width space looks the same and cannot end a fence.
 _FENCED = _ESCAPES | {"`": "`\N{ZERO WIDTH SPACE}"}
 _PLAIN: dict[str, str] = {}
+_COUNTED = {Category.RECORD: "Records", Category.QUALITY: "Batches", Category.GAP: "Gaps"}
 
 
 def render(group: AlertGroup) -> Message:
@@ -49,7 +50,7 @@ def _headline(group: AlertGroup) -> str:
 
 
 def _fields(group: AlertGroup) -> list[str]:
-    counted = "Batches" if group.category is Category.QUALITY else "Records"
+    counted = _COUNTED[group.category]
     fields = {
         "Level": group.severity,
         "Service": ", ".join(group.services) or group.service,

@@ -1,20 +1,21 @@
 """One run of the drain: every readable shard once, and again for the children of shards that ended."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.adapters.object_store import ObjectStore
 from include.drain.buffer import BufferHints, linger_until
+from include.drain.gaps import Survey, measured, rewound, survey
 from include.drain.payloads.mode import Payloads
 from include.drain.raw_batch import raw_batch
 from include.drain.read_shard import ShardRead, ShardSource, read_shard
 from include.drain.shard_plan import readable
 from include.errors import CaliError
 from include.ledger.ledger import Advance, Ledger
-from include.records import Checkpoint, MicroBatch
+from include.records import Checkpoint, Gap, GapReason, MicroBatch
 
 log = logging.getLogger(__name__)
 SHARDS_AT_ONCE = 8
@@ -25,22 +26,29 @@ class DrainRequest:
     """What a run is asked for.
 
     ``start_at`` is where a stream that was never drained begins (None: its oldest); ``payloads`` says whether records
-    are opened.
+    are opened. ``on_gap`` is told of each gap inside the transaction that records it: what it writes there is
+    written once, or not at all.
     """
 
     run_id: str
     hints: BufferHints
     start_at: datetime | None = None
     payloads: Payloads = Payloads.AUTO
+    on_gap: Callable[[Gap], None] = lambda _: None
 
 
 @dataclass(slots=True)
 class DrainReport:
-    """What a run did: the batches it committed, the shards it closed, and how many seconds each shard is behind."""
+    """What a run did: the batches and gaps it committed, the shards it closed, how many seconds each shard is behind.
+
+    ``tips`` says of shards with nothing new when reading stood at their tip.
+    """
 
     batches: list[MicroBatch] = field(default_factory=list)
     closed_shards: list[str] = field(default_factory=list)
     behind: dict[str, float] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    tips: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def behind_s(self) -> float:
@@ -66,7 +74,8 @@ class DrainReport:
 def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: DrainRequest) -> DrainReport:
     """Drain the stream's shards into raw objects and commit each shard's batch with its checkpoint.
 
-    Parents come before their children: when a shard ends, the run goes on with what became readable by that.
+    Parents come before their children: when a shard ends, the run goes on with what became readable by that. What was
+    lost behind a checkpoint is recorded with the step over it, and told.
 
     Raises:
         FencedError: another run drained the same shard; this one committed nothing for it.
@@ -74,15 +83,14 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
         ConfigurationError: the stream or the bucket does not exist.
     """
     stream = source.stream
-    ledger.register(stream, source.reader.shards(source.kinesis_stream), request.start_at, source.clock())
+    seen = survey(stream, source.reader, source.kinesis_stream, ledger.checkpoints(stream), source.clock())
+    ledger.register(stream, seen.listed.values(), request.start_at, seen.now)
     until = linger_until(ledger.last_drained_at(stream), source.clock(), request.hints.linger)
     report = DrainReport()
     visited: set[str] = set()
     errors: list[CaliError] = []
-    while plan := [
-        checkpoint for checkpoint in readable(ledger.checkpoints(stream)) if checkpoint.shard_id not in visited
-    ]:
-        visited.update(checkpoint.shard_id for checkpoint in plan)
+    while plan := _plan(seen, ledger.checkpoints(stream), visited):
+        visited.update(checkpoint.shard_id for checkpoint, _ in plan)
         for outcome in _stored(source, store, plan, request, until, ledger.generation):
             # One shard's trouble must not hold the others back; it is raised once they are safe.
             try:
@@ -94,33 +102,53 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
         # A shard that ended has children that the first look may not have seen yet.
         if report.closed_shards:
             ledger.register(stream, source.reader.shards(source.kinesis_stream), None, source.clock())
+    if report.tips:
+        ledger.catch_up(stream, report.tips)
     if errors:
         raise errors[0]
     return report
 
 
+def _plan(
+    seen: Survey, checkpoints: Mapping[str, Checkpoint], visited: set[str]
+) -> list[tuple[Checkpoint, Gap | None]]:
+    """Return the shards to read now, each with what was lost behind its checkpoint."""
+    gaps = seen.gaps(checkpoints)
+    # A checkpoint of another stream of the same name begins anew, also where that one's shard was drained to its end.
+    again = {shard_id for shard_id, gap in gaps.items() if gap.reason is GapReason.UNKNOWN_SEQUENCE}
+    gone = {shard_id for shard_id, gap in gaps.items() if gap.reason is GapReason.SHARD_GONE}
+    opened = {**checkpoints, **{shard_id: rewound(checkpoints[shard_id], seen.listed[shard_id]) for shard_id in again}}
+    # Of a shard that is gone nothing is read, so it waits for nobody.
+    plan = [
+        *(checkpoints[shard_id] for shard_id in sorted(gone)),
+        *(one for one in readable(opened) if one.shard_id not in gone),
+    ]
+    return [(one, gaps.get(one.shard_id)) for one in plan if one.shard_id not in visited]
+
+
 def _stored(
     source: ShardSource,
     store: ObjectStore,
-    plan: Sequence[Checkpoint],
+    plan: Sequence[tuple[Checkpoint, Gap | None]],
     request: DrainRequest,
     until: datetime,
     generation: int,
 ) -> list[Future[tuple[ShardRead, MicroBatch | None]]]:
     """Read the shards at the same time and store each one's object."""
 
-    def one(checkpoint: Checkpoint) -> tuple[ShardRead, MicroBatch | None]:
-        read = read_shard(source, checkpoint, request.hints, until)
+    def one(checkpoint: Checkpoint, gap: Gap | None) -> tuple[ShardRead, MicroBatch | None]:
+        read = read_shard(source, checkpoint, request.hints, until, gap)
         if not read.records:
             return read, None
         batch, data = raw_batch(source.stream, checkpoint.shard_id, read.records, request.payloads, generation)
         # Records that unpack to more than a batch may hold are read again, behind this one.
-        read.ended = read.ended and batch.last_sequence_number == read.records[-1].sequence_number
+        if batch.last_sequence_number != read.records[-1].sequence_number:
+            read.ended, read.caught_up_at = False, None
         store.put(batch.raw_key, data)
         return read, batch
 
     with ThreadPoolExecutor(SHARDS_AT_ONCE, thread_name_prefix="shard") as pool:
-        return [pool.submit(one, checkpoint) for checkpoint in plan]
+        return [pool.submit(one, checkpoint, gap) for checkpoint, gap in plan]
 
 
 def _commit(
@@ -132,21 +160,46 @@ def _commit(
     report: DrainReport,
 ) -> None:
     report.behind[read.checkpoint.shard_id] = read.behind_s
-    if batch is None and not read.ended:
-        return
     checkpoint = read.checkpoint
-    advance = Advance(
-        stream=source.stream,
-        shard_id=checkpoint.shard_id,
-        expected_version=checkpoint.version,
-        sequence_number=batch.last_sequence_number if batch else None,
-        closed=read.ended,
-        last_arrived_at=batch.last_arrived_at if batch else None,
-    )
-    ledger.commit_drain(batch, advance, request.run_id, source.clock())
+    if batch is None and read.gap is None and not read.ended:
+        if read.caught_up_at is not None:
+            report.tips[checkpoint.shard_id] = read.caught_up_at
+        return
+    advance = _advance(source.stream, read, batch)
+    if advance.gap is None:
+        ledger.commit_drain(batch, advance, request.run_id, source.clock())
+    else:
+        with ledger.transaction():
+            ledger.commit_drain(batch, advance, request.run_id, source.clock())
+            request.on_gap(advance.gap)
+        report.gaps.append(advance.gap)
+        log.warning(
+            "records may be lost gap=%s from=%s to=%s", advance.gap.gap_id, advance.gap.from_at, advance.gap.to_at
+        )
     if batch is not None:
         report.batches.append(batch)
         log.info("drained batch=%s records=%d bytes=%d", batch.batch_id, batch.records, batch.bytes)
     if read.ended:
         report.closed_shards.append(checkpoint.shard_id)
         log.info("shard drained to its end stream=%s shard=%s", source.stream, checkpoint.shard_id)
+
+
+def _advance(stream: str, read: ShardRead, batch: MicroBatch | None) -> Advance:
+    """Return a shard's step: over its gap, its batch, to its end, whatever there is of these."""
+    gap = read.gap
+    # What arrived before a gap's end is accounted for, and no child of the shard is told of it again; unless what was
+    # read of another stream's shard is only the first bite of it.
+    accounted = gap.to_at if gap and not (read.rewound and batch) else None
+    known = [at for at in (read.caught_up_at, accounted) if at is not None]
+    return Advance(
+        stream=stream,
+        shard_id=read.checkpoint.shard_id,
+        expected_version=read.checkpoint.version,
+        sequence_number=batch.last_sequence_number if batch else None,
+        closed=read.ended,
+        last_arrived_at=batch.last_arrived_at if batch else None,
+        caught_up_at=max(known, default=None),
+        gap=measured(gap, batch.first_arrived_at if batch else None) if gap else None,
+        rewound=read.rewound,
+        shard_start=read.checkpoint.shard_start,
+    )

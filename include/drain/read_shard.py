@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from include.adapters.kinesis import PAGE_LIMIT, ExpiredIteratorError, StreamReader
+from include.adapters.kinesis import PAGE_LIMIT, ExpiredIteratorError, StreamReader, UnknownSequenceError
 from include.drain.buffer import BufferHints
+from include.drain.gaps import rewound, unknown_sequence
 from include.errors import StreamThrottledError
-from include.records import Checkpoint, Clock, Page, StreamRecord
+from include.records import Checkpoint, Clock, Gap, GapReason, Page, StreamRecord
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +22,29 @@ Wait = Callable[[float], None]
 
 @dataclass(slots=True)
 class ShardRead:
-    """What was read of a shard; ``ended`` means that a closed shard has no record behind these."""
+    """What was read of a shard; ``ended`` means that a closed shard has no record behind these.
+
+    ``caught_up_at`` is when reading last stood at the tip of an open shard, ``gap`` what was lost before these records.
+    """
 
     checkpoint: Checkpoint
+    gap: Gap | None = None
     records: list[StreamRecord] = field(default_factory=list)
     bytes: int = 0
     ended: bool = False
     behind_s: float = 0.0
+    caught_up_at: datetime | None = None
+
+    @property
+    def rewound(self) -> bool:
+        """Whether reading began at the oldest record, because the checkpoint's means nothing to the stream."""
+        return self.gap is not None and self.gap.reason is GapReason.UNKNOWN_SEQUENCE
+
+    @property
+    def position(self) -> Checkpoint:
+        """Where reading goes on."""
+        begin = rewound(self.checkpoint) if self.rewound else self.checkpoint
+        return replace(begin, sequence_number=self.records[-1].sequence_number) if self.records else begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +58,25 @@ class ShardSource:
     wait: Wait
 
 
-def read_shard(source: ShardSource, checkpoint: Checkpoint, hints: BufferHints, until: datetime) -> ShardRead:
+def read_shard(
+    source: ShardSource, checkpoint: Checkpoint, hints: BufferHints, until: datetime, gap: Gap | None = None
+) -> ShardRead:
     """Read behind ``checkpoint``; once there is a record, keep reading until ``until`` unless the batch is full.
 
     An empty page is not the end: only a page that is at the tip is. A last page may carry records and no iterator.
+    ``gap`` is what is known to be lost behind the checkpoint; of a shard that is gone there is nothing to read.
 
     Raises:
         StreamThrottledError: Kinesis kept refusing; what was read is thrown away, nothing was committed.
         TransientError: Kinesis did not answer.
     """
-    read = ShardRead(checkpoint)
-    iterator: str | None = source.reader.iterator(source.kinesis_stream, checkpoint)
+    read = ShardRead(checkpoint, gap)
+    if gap is not None and gap.reason is GapReason.SHARD_GONE:
+        read.ended = True
+        return read
+    iterator: str | None = _begin(source, read)
     while iterator is not None:
+        asked_at = source.clock()
         page, limit = _page(source, iterator, read, hints)
         read.records.extend(page.records)
         read.bytes += sum(len(record.data) for record in page.records)
@@ -63,10 +87,20 @@ def read_shard(source: ShardSource, checkpoint: Checkpoint, hints: BufferHints, 
         elif hints.full(len(read.records), read.bytes):
             break
         elif _at_tip(page, limit):
+            read.caught_up_at = asked_at
             if not read.records or source.clock() >= until:
                 break
             source.wait(POLL_S)
     return read
+
+
+def _begin(source: ShardSource, read: ShardRead) -> str:
+    try:
+        return source.reader.iterator(source.kinesis_stream, read.position)
+    except UnknownSequenceError as error:
+        log.warning("checkpoint is unknown to the stream, reading its oldest record reason=%s", error)
+        read.gap = unknown_sequence(source.stream, read.checkpoint, source.clock())
+        return source.reader.iterator(source.kinesis_stream, read.position)
 
 
 def _at_tip(page: Page, limit: int) -> bool:
@@ -85,7 +119,7 @@ def _page(source: ShardSource, iterator: str, read: ShardRead, hints: BufferHint
             return source.reader.page(source.kinesis_stream, iterator, limit), limit
         except ExpiredIteratorError:
             log.info("iterator expired stream=%s shard=%s", source.stream, read.checkpoint.shard_id)
-            iterator = source.reader.iterator(source.kinesis_stream, _position(read))
+            iterator = source.reader.iterator(source.kinesis_stream, read.position)
         except StreamThrottledError:
             # Full jitter: shards that were refused together do not come back together.
             source.wait(random.uniform(0, min(0.2 * 2**attempt, 5)))
@@ -93,9 +127,3 @@ def _page(source: ShardSource, iterator: str, read: ShardRead, hints: BufferHint
         f"Kinesis refused {source.stream}/{read.checkpoint.shard_id} {THROTTLE_RETRIES} times; "
         "other consumers may be using up the shard's five reads a second"
     )
-
-
-def _position(read: ShardRead) -> Checkpoint:
-    if not read.records:
-        return read.checkpoint
-    return replace(read.checkpoint, sequence_number=read.records[-1].sequence_number)

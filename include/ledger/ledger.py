@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from include.errors import ConservationError
-from include.records import Checkpoint, MicroBatch, Shard
+from include.records import Checkpoint, Gap, MicroBatch, Shard
 
 
 class Stage(StrEnum):
@@ -21,7 +21,12 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A checkpoint's step forward: from the version that was read, to a sequence number, or to the shard's end."""
+    """A checkpoint's step forward: from the version that was read, to a sequence number, or to the shard's end.
+
+    ``gap`` is what the step passes over. ``rewound`` says that the old sequence number means nothing to the stream:
+    the step began at the shard's oldest record, and opens a checkpoint that was closed. ``shard_start`` says which
+    shard of that id it was.
+    """
 
     stream: str
     shard_id: str
@@ -29,6 +34,10 @@ class Advance:
     sequence_number: str | None
     closed: bool
     last_arrived_at: datetime | None
+    caught_up_at: datetime | None = None
+    gap: Gap | None = None
+    rewound: bool = False
+    shard_start: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ class Ledger(Protocol):
         ...
 
     def register(self, stream: str, shards: Iterable[Shard], start_at: datetime | None, now: datetime) -> None:
-        """Add a checkpoint for each shard that has none.
+        """Add a checkpoint for each shard that has none, and let the others have the parents that the stream names.
 
         The stream's first shards begin at ``start_at`` (None: the oldest record held). Whatever appears once the
         stream is known begins at its own beginning: a shard born while nobody looked is read whole.
@@ -132,7 +141,7 @@ class Ledger(Protocol):
         ...
 
     def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:
-        """Write the batch, if any, open its validation, and advance the checkpoint.
+        """Write the batch and the gap, if any, open the batch's validation, and advance the checkpoint.
 
         Raises:
             FencedError: the checkpoint moved since it was read.
@@ -145,6 +154,17 @@ class Ledger(Protocol):
         Raises:
             FencedError: there is such a batch already.
         """
+        ...
+
+    def catch_up(self, stream: str, tips: Mapping[str, datetime]) -> None:
+        """Note for each shard when reading stood at its tip; never an earlier moment than the one that is known.
+
+        It leaves the checkpoints' versions alone, so it fences nobody.
+        """
+        ...
+
+    def gaps(self, stream: str) -> list[Gap]:
+        """Return the stream's gaps in the order of their detection."""
         ...
 
     def last_drained_at(self, stream: str) -> datetime | None:

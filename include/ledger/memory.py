@@ -1,14 +1,14 @@
 """The ledger in memory: the twin of ``include.ledger.postgres`` for tests of everything above it."""
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from include.errors import ConservationError, FencedError
 from include.ledger.ledger import Advance, Audited, Claim, Stage, Validated
-from include.records import Checkpoint, MicroBatch, Shard
+from include.records import Checkpoint, Gap, MicroBatch, Shard
 
 
 @dataclass
@@ -46,6 +46,7 @@ class _Tables:
     batches: dict[str, BatchState] = field(default_factory=dict)
     stages: dict[tuple[str, Stage], _StageState] = field(default_factory=dict)
     alerting: set[tuple[str, int]] = field(default_factory=set)
+    gaps: dict[str, Gap] = field(default_factory=dict)
 
 
 class InMemoryLedger:
@@ -84,13 +85,13 @@ class InMemoryLedger:
             raise
 
     def register(self, stream: str, shards: Iterable[Shard], start_at: datetime | None, now: datetime) -> None:  # noqa: ARG002
-        """Add a checkpoint for each shard that has none."""
+        """Add a checkpoint for each shard that has none, and keep the others' parents up to date."""
         first_start = None if self.checkpoints(stream) else start_at
         for shard in shards:
-            self._tables.checkpoints.setdefault(
-                (stream, self._generation, shard.shard_id),
-                Checkpoint(shard.shard_id, shard.parent_shard_ids, first_start),
-            )
+            key = (stream, self._generation, shard.shard_id)
+            new = Checkpoint(shard.shard_id, start_at=first_start, shard_start=shard.starting_sequence_number)
+            held = self._tables.checkpoints.get(key, new)
+            self._tables.checkpoints[key] = replace(held, parent_shard_ids=shard.parent_shard_ids)
 
     def begin_replay(self, stream: str, checkpoints: Iterable[Checkpoint], *, alerts: bool) -> None:
         """Put the checkpoints at which this generation begins; without ``alerts`` its batches stay silent."""
@@ -105,18 +106,23 @@ class InMemoryLedger:
         return {key[2]: value for key, value in self._tables.checkpoints.items() if key[:2] == own}
 
     def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:
-        """Write the batch, if any, open its validation, and advance the checkpoint."""
+        """Write the batch and the gap, if any, open the batch's validation, and advance the checkpoint."""
         key = (advance.stream, self._generation, advance.shard_id)
         held = self._tables.checkpoints[key]
-        if held.version != advance.expected_version or held.closed:
+        if held.version != advance.expected_version or (held.closed and not advance.rewound):
             raise FencedError(f"Another run advanced {advance.stream}/{advance.shard_id}")
         self._tables.checkpoints[key] = replace(
             held,
-            sequence_number=advance.sequence_number or held.sequence_number,
+            start_at=None if advance.rewound else held.start_at,
+            sequence_number=advance.sequence_number or (None if advance.rewound else held.sequence_number),
             closed=advance.closed,
+            shard_start=advance.shard_start or held.shard_start,
             version=held.version + 1,
             last_arrived_at=advance.last_arrived_at or held.last_arrived_at,
+            caught_up_at=_later(held.caught_up_at, advance.caught_up_at),
         )
+        if advance.gap is not None:
+            self._tables.gaps.setdefault(advance.gap.gap_id, advance.gap)
         if batch is not None:
             self.open_batch(batch, run_id, now)
 
@@ -126,6 +132,17 @@ class InMemoryLedger:
             raise FencedError(f"Another run has committed batch {batch.batch_id}")
         self._tables.batches[batch.batch_id] = BatchState(batch, now)
         self._tables.stages[batch.batch_id, Stage.VALIDATE] = _StageState(now)
+
+    def catch_up(self, stream: str, tips: Mapping[str, datetime]) -> None:
+        """Note for each shard when reading stood at its tip."""
+        for shard_id, at in tips.items():
+            key = (stream, self._generation, shard_id)
+            held = self._tables.checkpoints[key]
+            self._tables.checkpoints[key] = replace(held, caught_up_at=_later(held.caught_up_at, at))
+
+    def gaps(self, stream: str) -> list[Gap]:
+        """Return the stream's gaps in the order of their detection."""
+        return [gap for gap in self._tables.gaps.values() if gap.stream == stream]
 
     def last_drained_at(self, stream: str) -> datetime | None:
         """Return when the stream's newest batch was drained; redriven ones do not count."""
@@ -207,6 +224,10 @@ class InMemoryLedger:
 
 def _order(held: BatchState) -> tuple[bool, datetime, str]:
     return held.batch.generation > 0, held.drained_at, held.batch.batch_id
+
+
+def _later(known: datetime | None, new: datetime | None) -> datetime | None:
+    return max((at for at in (known, new) if at is not None), default=None)
 
 
 def _claim(held: BatchState, stage: Stage, token: int, *, alerts: bool) -> Claim:

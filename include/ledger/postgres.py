@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from include.errors import FencedError, TransientError
 from include.ledger.ledger import Advance, Audited, Claim, Stage, Validated
-from include.records import Checkpoint, MicroBatch, Shard
+from include.records import Checkpoint, Gap, GapReason, MicroBatch, Shard
 from include.sql import query
 
 log = logging.getLogger(__name__)
@@ -54,9 +54,10 @@ class PostgresLedger:
         return self._connection.transaction()
 
     def register(self, stream: str, shards: Iterable[Shard], start_at: datetime | None, now: datetime) -> None:
-        """Add a checkpoint for each shard that has none."""
+        """Add a checkpoint for each shard that has none, and keep the others' parents up to date."""
         known = self.checkpoints(stream)
-        new = [shard for shard in shards if shard.shard_id not in known]
+        parents = {shard_id: checkpoint.parent_shard_ids for shard_id, checkpoint in known.items()}
+        new = [shard for shard in shards if parents.get(shard.shard_id) != shard.parent_shard_ids]
         first_start = None if known else start_at
         with self.transaction():
             for shard in new:
@@ -68,6 +69,7 @@ class PostgresLedger:
                         "shard_id": shard.shard_id,
                         "parents": list(shard.parent_shard_ids),
                         "start_at": first_start,
+                        "shard_start": shard.starting_sequence_number,
                         "now": now,
                     },
                 )
@@ -79,7 +81,7 @@ class PostgresLedger:
         return {row["shard_id"]: checkpoint_of(row) for row in rows}
 
     def commit_drain(self, batch: MicroBatch | None, advance: Advance, run_id: str, now: datetime) -> None:
-        """Write the batch, if any, open its validation, and advance the checkpoint."""
+        """Write the batch and the gap, if any, open the batch's validation, and advance the checkpoint."""
         with self.transaction():
             moved = self._connection.execute(
                 query("advance_checkpoint"),
@@ -91,6 +93,9 @@ class PostgresLedger:
                     "sequence_number": advance.sequence_number,
                     "state": "closed" if advance.closed else "open",
                     "last_arrived_at": advance.last_arrived_at,
+                    "caught_up_at": advance.caught_up_at,
+                    "rewound": advance.rewound,
+                    "shard_start": advance.shard_start,
                     "now": now,
                 },
             )
@@ -99,6 +104,8 @@ class PostgresLedger:
                     f"Another run advanced {advance.stream}/{advance.shard_id} past version "
                     f"{advance.expected_version}; this one commits nothing"
                 )
+            if advance.gap is not None:
+                self._connection.execute(query("insert_gap"), _gap_row(advance.gap) | {"run_id": run_id, "now": now})
             if batch is not None:
                 self.open_batch(batch, run_id, now)
 
@@ -111,6 +118,17 @@ class PostgresLedger:
                 self._open_stage(batch.batch_id, batch.stream, Stage.VALIDATE, now)
         except psycopg.errors.UniqueViolation as error:
             raise FencedError(f"Another run has committed batch {batch.batch_id}; this one commits nothing") from error
+
+    def catch_up(self, stream: str, tips: Mapping[str, datetime]) -> None:
+        """Note for each shard when reading stood at its tip."""
+        moments = {"shard_ids": list(tips), "moments": list(tips.values())}
+        self._connection.execute(query("catch_up"), self._of(stream) | moments)
+
+    def gaps(self, stream: str) -> list[Gap]:
+        """Return the stream's gaps in the order of their detection."""
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(query("gaps"), {"stream": stream}).fetchall()
+        return [Gap(**row | {"reason": GapReason(row["reason"])}) for row in rows]
 
     def last_drained_at(self, stream: str) -> datetime | None:
         """Return when the stream's newest batch was drained; redriven ones do not count."""
@@ -221,6 +239,11 @@ class PostgresLedger:
 
 def _identity(claim: Claim) -> dict[str, object]:
     return {"batch_id": claim.batch_id, "stage": claim.stage, "token": claim.token}
+
+
+def _gap_row(gap: Gap) -> dict[str, object]:
+    fields = {field: getattr(gap, field) for field in Gap.__slots__}
+    return fields | {"gap_id": gap.gap_id, "span_s": gap.span_s}
 
 
 def checkpoint_of(row: Mapping[str, Any]) -> Checkpoint:

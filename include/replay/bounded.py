@@ -1,11 +1,12 @@
 """A stream that ends where a replay ends, so that the drain itself needs no notion of an end."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 
-from include.adapters.kinesis import StreamReader
+from include.adapters.kinesis import StreamReader, UnknownSequenceError
 from include.drain.read_shard import Wait
+from include.errors import ConfigurationError
 from include.records import Checkpoint, Page, Shard, StreamRecord
 
 PAGE_INTERVAL_S = 0.5
@@ -32,9 +33,20 @@ class BoundedReader:
         """Return those of the replay's shards that the stream still knows; they were chosen when it began."""
         return [shard for shard in self._reader.shards(stream) if shard.shard_id in self._checkpoints]
 
+    def retention(self, stream: str) -> timedelta:  # noqa: ARG002 - the same for each
+        """Return a span that nothing is older than: what a replay misses is its shortfall, no gap of the stream."""
+        return timedelta(days=36_500)
+
     def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
-        """Return an iterator right behind the checkpoint; it carries its shard's name."""
-        return f"{checkpoint.shard_id} {self._reader.iterator(stream, checkpoint)}"
+        """Return an iterator right behind the checkpoint; it carries its shard's name.
+
+        Raises:
+            ConfigurationError: the stream was made anew while the replay was at work.
+        """
+        try:
+            return f"{checkpoint.shard_id} {self._reader.iterator(stream, checkpoint)}"
+        except UnknownSequenceError as error:
+            raise ConfigurationError(f"{error}; begin a new replay") from error
 
     def page(self, stream: str, iterator: str, limit: int) -> Page:
         """Return up to ``limit`` records of the range, without a next iterator where the range ends."""

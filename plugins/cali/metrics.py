@@ -42,6 +42,8 @@ def drained(stream: str, report: "DrainReport", seconds: float) -> None:
         _send(stats.incr, "cali.batches.drained", 1, stream=stream)
         _send(stats.incr, "cali.records.drained", batch.records, stream=stream)
         _send(stats.incr, "cali.bytes.drained", batch.bytes, stream=stream)
+    for gap in report.gaps:
+        _send(stats.incr, "cali.gaps", 1, stream=stream, reason=gap.reason)
     if report.batches:
         _send(stats.timing, "cali.stage.duration", seconds * 1000, stream=stream, stage="drain")
 

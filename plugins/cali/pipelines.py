@@ -1,17 +1,20 @@
 """How every stream's DAGs are built: a stream's DAG file names the stream and says what it is for."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow.sdk import DAG, Param, task
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cali import assets
-from cali.forms import instant_param
+from cali.forms import filled, instant_param
 from cali.operators.kinesis_drain import KinesisDrainOperator
 from include.settings import stream_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow.sdk import Context
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEFAULT_ARGUMENTS: "Mapping[str, Any]" = {
@@ -40,6 +43,19 @@ DRAIN_PARAMETERS = {
 }
 
 
+class DrainForm(BaseModel):
+    """What a drain run may be asked for; another key is a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_records: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    from_timestamp: AwareDatetime | None = None
+
+
+def _check_form(context: "Context") -> None:
+    filled(DrainForm, context["params"])
+
+
 def drain_dag(stream: str, doc_md: str) -> DAG:
     """Return ``<stream>_drain``: Kinesis into raw micro-batches, one active run."""
     with DAG(
@@ -60,6 +76,8 @@ def drain_dag(stream: str, doc_md: str) -> DAG:
             stream=stream,
             max_records="{{ params.max_records }}",
             from_timestamp="{{ params.from_timestamp }}",
+            # Not in the operator: in somebody else's DAG there may be parameters that are none of its business.
+            pre_execute=_check_form,
             outlets=[assets.raw_batches(stream)],
             doc_md="Reads each shard behind its checkpoint; waits without a worker slot while there is nothing.",
         )

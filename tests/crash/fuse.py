@@ -66,6 +66,9 @@ class FusedReader:
     def shards(self, stream: str) -> list[Shard]:
         return self._inner.shards(stream)
 
+    def retention(self, stream: str) -> timedelta:
+        return self._inner.retention(stream)
+
     def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
         return self._inner.iterator(stream, checkpoint)
 

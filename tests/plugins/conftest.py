@@ -53,6 +53,16 @@ class Servers:
         self.wait_until_active()
         return shard
 
+    def recreate(self) -> None:
+        """Delete the stream and make one of the same name."""
+        self.kinesis.delete_stream(StreamName=self.kinesis_stream)
+        deadline = time.monotonic() + DEADLINE_S
+        while self.kinesis_stream in self.kinesis.list_streams()["StreamNames"]:
+            assert time.monotonic() < deadline, "the emulator did not finish"
+            time.sleep(0.02)
+        self.kinesis.create_stream(StreamName=self.kinesis_stream, ShardCount=1)
+        self.wait_until_active()
+
     def register(self) -> None:
         """Let the ledger know the stream's shards, as a first drain does."""
         self.ledger.register("logs", self.reader.shards(self.kinesis_stream), None, utc_now())

@@ -68,20 +68,22 @@ def test_without_a_backlog_poking_times_out(servers: Servers) -> None:
         sensor(deferrable=False, timeout=0.1, poke_interval=0.01).execute(context())
 
 
-@pytest.mark.parametrize("reason", ["backlog", "new_shard", "shard_end", "unfinished"])
+@pytest.mark.parametrize("reason", ["backlog", "shard_end", "shards_changed", "unknown_sequence"])
 def test_the_doorbells_word_is_taken(reason: str) -> None:
     """What the trigger saw is not looked at again."""
     sensor().answer(context(), {"reason": reason})
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("reason", ["idle", "trouble"])
+@pytest.mark.parametrize("reason", ["idle", "trouble", "unfinished"])
 def test_a_doorbell_that_saw_nothing_is_followed_by_another_wait(servers: Servers, reason: str) -> None:
-    """Where the trigger gave up or could not see, the sensor looks itself and waits for what is left of its time."""
+    """Where the trigger saw no backlog, the sensor looks itself and waits for what is left of its time."""
     servers.register()
     with pytest.raises(TaskDeferred) as deferred:
         sensor().answer(context(waited_s=HOUR_S - 600), {"reason": reason})
-    assert deferred.value.trigger.serialize()[1]["idle_s"] == pytest.approx(600, abs=60)
+    arguments = deferred.value.trigger.serialize()[1]
+    assert arguments["idle_s"] == pytest.approx(600, abs=60)
+    assert arguments["forgotten_work"] is False
 
 
 @pytest.mark.integration

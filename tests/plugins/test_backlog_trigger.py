@@ -81,7 +81,16 @@ async def test_it_rings_for_a_record_that_comes_while_it_waits(servers: Servers)
 @pytest.mark.integration
 async def test_it_rings_for_a_shard_without_a_checkpoint(servers: Servers) -> None:
     """A stream that was never drained, or a child that was born while nobody looked, is news."""
-    assert await ring(trigger(servers.kinesis_stream)) == [{"reason": "new_shard"}]
+    assert await ring(trigger(servers.kinesis_stream)) == [{"reason": "shards_changed"}]
+
+
+@pytest.mark.integration
+async def test_it_rings_for_a_stream_that_was_made_anew(servers: Servers) -> None:
+    """Checkpoints of another stream of the same name are for a drain to record as a gap, not to wait behind."""
+    servers.put(b"1")
+    KinesisDrainOperator(task_id="drain", stream="logs").execute({"run_id": "run"})  # type: ignore[typeddict-item]
+    servers.recreate()
+    assert await ring(trigger(servers.kinesis_stream)) == [{"reason": "shards_changed"}]
 
 
 @pytest.mark.integration
@@ -100,6 +109,8 @@ async def test_it_rings_for_forgotten_work_and_not_for_fresh_work(servers: Serve
     assert await ring(trigger(servers.kinesis_stream, idle_s=0.5)) == [{"reason": "idle"}]
     servers.age_stages()
     assert await ring(trigger(servers.kinesis_stream)) == [{"reason": "unfinished"}]
+    deaf = KinesisBacklogTrigger("logs", servers.kinesis_stream, 0.2, 0.5, "aws_default", "cali_postgres", False)
+    assert await ring(deaf) == [{"reason": "idle"}]
 
 
 @pytest.mark.integration
@@ -210,20 +221,39 @@ async def test_a_child_is_not_looked_at_before_its_parent_ended() -> None:
     assert len(kinesis.iterators) == 1
 
 
+def described(shard_id: str) -> dict[str, Any]:
+    """Return a shard as ListShards tells of it."""
+    return {"ShardId": shard_id, "SequenceNumberRange": {"StartingSequenceNumber": "100"}}
+
+
 class ManyShards:
     """A stream whose shards are listed in two pages, with Kinesis' own rule for the second."""
 
     async def list_shards(self, **arguments: str) -> dict[str, Any]:
         if arguments == {"StreamName": "logs"}:
-            return {"Shards": [{"ShardId": SHARD.shard_id}], "NextToken": "rest"}
+            return {"Shards": [described(SHARD.shard_id)], "NextToken": "rest"}
         if arguments == {"NextToken": "rest"}:
-            return {"Shards": [{"ShardId": "shardId-000000000001"}]}
+            return {"Shards": [described("shardId-000000000001")]}
         code = {"Code": "InvalidArgumentException", "Message": "NextToken and StreamName cannot be provided together."}
         raise ClientError({"Error": code}, "ListShards")
 
 
-@pytest.mark.parametrize(("known", "unknown"), [(1, True), (2, False)])
-async def test_more_shards_than_one_page_are_all_seen(known: int, unknown: bool) -> None:
-    """A stream of more than 1,000 shards does not make the doorbell ring for trouble, or miss a new shard."""
+@pytest.mark.parametrize(("known", "changed"), [(1, True), (2, False), (3, True)])
+async def test_more_shards_than_one_page_are_all_seen(known: int, changed: bool) -> None:
+    """A stream of more than 1,000 shards neither rings for trouble nor hides a shard that is new or gone."""
     checkpoints = {f"shardId-{number:012d}": SHARD for number in range(known)}
-    assert await ShardWatch(ManyShards(), "logs").has_unknown(checkpoints) is unknown
+    assert await ShardWatch(ManyShards(), "logs").changed(checkpoints) is changed
+
+
+@pytest.mark.parametrize("code", ["InvalidArgumentException", "ResourceNotFoundException"])
+async def test_it_rings_for_a_checkpoint_that_the_stream_refuses(code: str) -> None:
+    """Nobody waits in front of a gap: a drain has to meet and record it."""
+
+    class Refusing(Shards):
+        async def get_shard_iterator(self, **arguments: Any) -> dict[str, str]:
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "GetShardIterator")
+
+    checkpoint = Checkpoint(SHARD.shard_id, sequence_number="7")
+    assert await ShardWatch(Refusing(), "logs").look({SHARD.shard_id: checkpoint}) == "unknown_sequence"
+    with pytest.raises(ClientError):
+        await ShardWatch(Refusing(), "logs").look(CHECKPOINTS)

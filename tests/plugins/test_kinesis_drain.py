@@ -1,7 +1,8 @@
 """The drain operator against real servers: it drains what is there, defers for what is not, and says why it skips."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from include.errors import ConfigurationError
 from include.records import StreamRecord
 from tests.plugins.conftest import Servers
 
-CONTEXT: Any = {"run_id": "scheduled__1"}
+CONTEXT: Any = {"run_id": "scheduled__1", "dag_run": SimpleNamespace(dag_id="logs_drain", run_id="scheduled__1")}
 NOTHING: list[str | None] = [None, "", "None"]
 ARRIVED = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -39,6 +40,7 @@ def test_waiting_records_are_drained_at_once_into_a_claim_check(servers: Servers
         "records": 2,
         "closed_shards": [],
         "behind_s": 0.0,
+        "gaps": 0,
         "unfinished": 0,
     }
     written = json.dumps(outcome)
@@ -66,6 +68,7 @@ def test_an_empty_stream_defers_with_the_doorbell_of_its_settings(
             "idle_s": 33,
             "aws_conn_id": "aws_default",
             "postgres_conn_id": "cali_postgres",
+            "forgotten_work": True,
         },
     )
 
@@ -195,6 +198,77 @@ def test_the_forms_values_reach_the_operator(parameters: dict[str, Any], rendere
     task: Any = drain_dag("logs", "").get_task("drain")
     task.render_template_fields({"params": parameters})
     assert (_positive("max_records", task.max_records), _instant("from_timestamp", task.from_timestamp)) == rendered
+
+
+@pytest.mark.parametrize("wrong", [{"max_recods": 5}, {"max_records": 0}, {"from_timestamp": "2026-01-31T12:00:00"}])
+def test_a_misspelt_or_wrong_parameter_of_the_dag_is_refused(wrong: dict[str, Any]) -> None:
+    """A key of `--conf` that the form does not have would otherwise be ignored, and all be drained."""
+    task: Any = drain_dag("logs", "").get_task("drain")
+    task._pre_execute_hook({"params": {"max_records": None, "from_timestamp": None}})
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        task._pre_execute_hook({"params": {"max_records": None, "from_timestamp": None} | wrong})
+
+
+def rows(servers: Servers, statement: str) -> list[tuple[Any, ...]]:
+    """Return what a statement selects."""
+    return servers.connection.execute(statement.encode()).fetchall()
+
+
+@pytest.mark.integration
+def test_a_gap_is_recorded_and_told_once(servers: Servers) -> None:
+    """A stream that was deleted and made anew leaves one row and one message, however many runs follow."""
+    servers.put(b"lost with its stream", b"or not")
+    operator().execute(CONTEXT)
+    servers.recreate()
+    servers.put(b"new")
+    outcome = operator().execute(CONTEXT)
+    assert (outcome["records"], outcome["gaps"]) == (1, 1)
+    servers.put(b"newer")
+    assert operator().execute(CONTEXT)["gaps"] == 0
+    assert rows(servers, "select reason, span_s >= 0, run_id from cali.stream_gaps") == [
+        ("unknown_sequence", True, "scheduled__1")
+    ]
+    told = rows(
+        servers, "select category, channel, count, run_url like '%/dags/logs_drain/runs/%' from cali.alert_groups"
+    )
+    assert told == [("gap", "cali-alerts", 1, True)]
+    assert rows(servers, "select kind, state from cali.alert_outbox") == [("open", "pending")]
+
+
+@pytest.mark.integration
+def test_a_gap_that_cannot_be_told_is_not_recorded_either(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row, message and checkpoint are one transaction: a run that dies in it leaves all to the next one."""
+    servers.put(b"1")
+    operator().execute(CONTEXT)
+    servers.recreate()
+    servers.put(b"2")
+    with monkeypatch.context() as broken:
+        broken.setenv("CALI_ALERT_LEVELS", "!")
+        with pytest.raises(ConfigurationError):
+            operator().execute(CONTEXT)
+    assert rows(servers, "select 1 from cali.stream_gaps union all select 1 from cali.alert_batches") == []
+    assert operator().execute(CONTEXT)["gaps"] == 1
+
+
+@pytest.mark.integration
+def test_a_stream_that_was_not_drained_for_longer_than_its_retention_has_a_gap(servers: Servers) -> None:
+    """Kinesis reads on behind an old checkpoint without a word; the ledger and Slack do not."""
+    servers.put(b"1")
+    operator().execute(CONTEXT)
+    with pytest.raises(TaskDeferred):
+        operator().execute(CONTEXT)
+    assert rows(servers, "select 1 from cali.stream_gaps") == []
+    servers.connection.execute(
+        "update cali.shard_checkpoints set last_arrived_at = now() - %(ago)s, caught_up_at = now() - %(ago)s",
+        {"ago": timedelta(hours=30)},
+    )
+    for _ in range(2):
+        with pytest.raises(TaskDeferred):
+            operator().execute(CONTEXT)
+    assert rows(servers, "select reason, round(span_s / 3600) from cali.stream_gaps") == [("retention", 6)]
+    assert rows(servers, "select title from cali.alert_groups") == [
+        ("Records may be lost: the stream's retention passed before they were drained",)
+    ]
 
 
 def test_a_run_of_many_batches_passes_on_only_so_many_ids() -> None:

@@ -15,7 +15,7 @@ from cali.operators.kinesis_drain import KinesisDrainOperator
 from include.drain.drain import DrainReport
 from include.drain.raw_batch import raw_batch
 from include.process.work import StageReport
-from include.records import StreamRecord
+from include.records import Gap, GapReason, StreamRecord
 from tests.plugins.conftest import Servers
 
 ARRIVED = datetime(2026, 3, 1, tzinfo=UTC)
@@ -81,6 +81,14 @@ def report(behind_s: float = 0.0, records: int = 4) -> DrainReport:
         StreamRecord(str(number), "key", ARRIVED + timedelta(seconds=number), b"12345") for number in range(records)
     ]
     return DrainReport(batches=[raw_batch("logs", SHARD, read)[0]], behind={SHARD: behind_s})
+
+
+def test_a_drain_tells_its_gaps_by_their_reason(listener: Listener, switched_on: Callable[..., None]) -> None:
+    """Lost records are a figure that an alarm can be set on, beside the message."""
+    switched_on()
+    gap = Gap("logs", SHARD, GapReason.RETENTION, None, None, ARRIVED)
+    metrics.drained("logs", DrainReport(gaps=[gap]), 0.25)
+    assert listener.received() == ["airflow.cali.gaps.logs.retention:1|c"]
 
 
 def test_a_drain_tells_its_lag_and_its_batches(listener: Listener, switched_on: Callable[..., None]) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -15,9 +16,11 @@ from include.records import utc_now
 from include.settings import StreamSettings, stream_settings
 
 if TYPE_CHECKING:
+    import psycopg
     from airflow.sdk import Context
 
     from include.drain.drain import DrainReport
+    from include.records import Gap
 
 MOST_IDS = 20
 """Batch ids that go through XCom; the ledger has them all."""
@@ -32,6 +35,8 @@ class KinesisDrainOperator(BaseOperator):
     costs seconds. The run ends as skipped when nothing came for the settings' ``idle_s``, so that an outlet Asset
     stands for batches and nothing else. It also succeeds, without a batch, when a stage of an older batch waits for a
     run: the Asset then wakes the one that does it.
+
+    What the stream lost before it was drained becomes a row of ``cali.stream_gaps`` and an alert, once.
 
     Returns a claim check: ids and counts of the batches, never records.
 
@@ -72,13 +77,13 @@ class KinesisDrainOperator(BaseOperator):
         outcome = self._drain(context)
         if outcome is None:
             settings = self._settings()
-            trigger = KinesisBacklogTrigger(
-                stream=self.stream,
-                kinesis_stream=settings.kinesis_stream,
-                poll_s=settings.profile().poll_s,
+            trigger = KinesisBacklogTrigger.of(
+                self.stream,
+                settings,
+                self.aws_conn_id,
+                self.postgres_conn_id,
                 idle_s=settings.idle_s,
-                aws_conn_id=self.aws_conn_id,
-                postgres_conn_id=self.postgres_conn_id,
+                forgotten_work=True,
             )
             self.defer(trigger=trigger, method_name=self.answer.__name__)
         return outcome
@@ -100,13 +105,11 @@ class KinesisDrainOperator(BaseOperator):
         reader = connections.stream_reader(self.aws_conn_id)
         store = connections.object_store(settings.bucket, self.aws_conn_id)
         source = ShardSource(self.stream, settings.kinesis_stream, reader, utc_now, time.sleep)
-        request = DrainRequest(
-            run_id=context["run_id"],
-            hints=settings.hints(_positive("max_records", self.max_records)),
-            start_at=_instant("from_timestamp", self.from_timestamp),
-            payloads=settings.payloads,
-        )
+        hints = settings.hints(_positive("max_records", self.max_records))
+        start_at = _instant("from_timestamp", self.from_timestamp)
         with connected(connections.postgres_uri(connections.connection(self.postgres_conn_id))) as database:
+            on_gap = partial(_tell, database, context)
+            request = DrainRequest(context["run_id"], hints, start_at, settings.payloads, on_gap)
             ledger = PostgresLedger(database)
             report = drain(source, store, ledger, request)
             unfinished = 0 if report.batches else ledger.unfinished(self.stream, utc_now() - PATIENCE)
@@ -124,8 +127,22 @@ def _claim_check(report: "DrainReport", unfinished: int) -> dict[str, object]:
         "records": report.records,
         "closed_shards": report.closed_shards,
         "behind_s": report.behind_s,
+        "gaps": len(report.gaps),
         "unfinished": unfinished,
     }
+
+
+def _tell(database: "psycopg.Connection", context: "Context", gap: "Gap") -> None:
+    """Put a gap among the alerts, in the transaction that is open on the connection."""
+    from cali.stages import run_url  # noqa: PLC0415
+    from include.alerts.environment import alert_settings  # noqa: PLC0415
+    from include.alerts.event import gap_event  # noqa: PLC0415
+    from include.alerts.grouping import group_events  # noqa: PLC0415
+    from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
+
+    now = utc_now()
+    increments = group_events([gap_event(gap, now)])
+    PostgresAlertStore(database).apply(gap.gap_id, increments, now, run_url(context), alert_settings())
 
 
 def _positive(name: str, value: int | str | None) -> int | None:

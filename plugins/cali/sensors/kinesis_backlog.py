@@ -13,6 +13,9 @@ from include.settings import StreamSettings, stream_settings
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+BACKLOG = frozenset({"backlog", "shard_end", "shards_changed", "unknown_sequence"})
+"""The doorbell's reasons that are a backlog of the stream."""
+
 
 class KinesisBacklogSensor(BaseSensorOperator):
     """Waits for a backlog: in the triggerer (``deferrable=True``), or by ``mode="poke"`` or ``"reschedule"``.
@@ -53,12 +56,12 @@ class KinesisBacklogSensor(BaseSensorOperator):
             self._wait(self._left_s(context))
 
     def answer(self, context: "Context", event: dict[str, str]) -> None:
-        """Take the doorbell's word; where it only gave up or could not see, look, and wait for what is left.
+        """Take the doorbell's word for a backlog; otherwise look, and wait for what is left of the time.
 
         Raises:
             AirflowSensorTimeout: the sensor's ``timeout`` is over.
         """
-        if event["reason"] not in {"idle", "trouble"} or self.poke(context):
+        if event["reason"] in BACKLOG or self.poke(context):
             return
         left_s = self._left_s(context)
         if left_s <= 0:
@@ -66,7 +69,7 @@ class KinesisBacklogSensor(BaseSensorOperator):
         self._wait(left_s)
 
     def poke(self, context: "Context") -> bool:  # noqa: ARG002
-        """Return whether a shard has records past its checkpoint, has ended, or is new."""
+        """Return whether a shard has records past its checkpoint, has ended, is new or is gone."""
         from include.drain.backlog import has_backlog  # noqa: PLC0415
         from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
 
@@ -81,13 +84,9 @@ class KinesisBacklogSensor(BaseSensorOperator):
 
     def _wait(self, seconds: float) -> None:
         settings = self._settings()
-        trigger = KinesisBacklogTrigger(
-            stream=self.stream,
-            kinesis_stream=settings.kinesis_stream,
-            poll_s=settings.profile().poll_s,
-            idle_s=seconds,
-            aws_conn_id=self.aws_conn_id,
-            postgres_conn_id=self.postgres_conn_id,
+        # A stage that nobody works on is no backlog of the stream.
+        trigger = KinesisBacklogTrigger.of(
+            self.stream, settings, self.aws_conn_id, self.postgres_conn_id, idle_s=seconds, forgotten_work=False
         )
         self.defer(trigger=trigger, method_name=self.answer.__name__)
 

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.records import Checkpoint, utc_now
+from include.records import Checkpoint, Shard, utc_now
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+
+    from include.settings import StreamSettings
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +33,10 @@ PATIENCE = timedelta(seconds=15)
 class KinesisBacklogTrigger(BaseTrigger):
     """Fires one event, ``{"reason": …}``, and ends.
 
-    Reasons: ``backlog`` (records past a checkpoint), ``shard_end``, ``new_shard``, ``unfinished`` (a stage of a batch
-    that nobody works on), ``trouble`` (the doorbell cannot see; whoever answers meets the error itself and can say it
-    better) and ``idle`` (nothing for ``idle_s`` seconds).
+    Reasons: ``backlog`` (records past a checkpoint), ``shard_end``, ``shards_changed`` (a shard without a checkpoint,
+    or a checkpoint whose shard is gone), ``unknown_sequence`` (the stream refuses a checkpoint), ``unfinished`` (a
+    stage of a batch that nobody works on), ``trouble`` (the doorbell cannot see; whoever answers meets the error itself
+    and can say it better) and ``idle`` (nothing for ``idle_s`` seconds).
 
     Args:
         stream: the stream's name in the ledger.
@@ -42,6 +45,7 @@ class KinesisBacklogTrigger(BaseTrigger):
         idle_s: seconds after which it gives up.
         aws_conn_id: the Connection to AWS.
         postgres_conn_id: the Connection to CALI's database.
+        forgotten_work: whether to ring for ``unfinished``.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class KinesisBacklogTrigger(BaseTrigger):
         idle_s: float,
         aws_conn_id: str,
         postgres_conn_id: str,
+        forgotten_work: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.arguments = {
@@ -61,6 +66,7 @@ class KinesisBacklogTrigger(BaseTrigger):
             "idle_s": idle_s,
             "aws_conn_id": aws_conn_id,
             "postgres_conn_id": postgres_conn_id,
+            "forgotten_work": forgotten_work,
         }
         self.stream = stream
         self.kinesis_stream = kinesis_stream
@@ -68,6 +74,29 @@ class KinesisBacklogTrigger(BaseTrigger):
         self.idle_s = idle_s
         self.aws_conn_id = aws_conn_id
         self.postgres_conn_id = postgres_conn_id
+        self.forgotten_work = forgotten_work
+
+    @classmethod
+    def of(
+        cls,
+        stream: str,
+        settings: "StreamSettings",
+        aws_conn_id: str,
+        postgres_conn_id: str,
+        *,
+        idle_s: float,
+        forgotten_work: bool,
+    ) -> "KinesisBacklogTrigger":
+        """Return the doorbell of a stream with these settings."""
+        return cls(
+            stream=stream,
+            kinesis_stream=settings.kinesis_stream,
+            poll_s=settings.profile().poll_s,
+            idle_s=idle_s,
+            aws_conn_id=aws_conn_id,
+            postgres_conn_id=postgres_conn_id,
+            forgotten_work=forgotten_work,
+        )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and its arguments."""
@@ -98,10 +127,10 @@ class KinesisBacklogTrigger(BaseTrigger):
         while time.monotonic() < give_up:
             if time.monotonic() >= look_at_ledger:
                 checkpoints, unfinished = await ledger_state(connection, self.stream)
-                if unfinished:
+                if unfinished and self.forgotten_work:
                     return "unfinished"
-                if await shards.has_unknown(checkpoints):
-                    return "new_shard"
+                if await shards.changed(checkpoints):
+                    return "shards_changed"
                 look_at_ledger = time.monotonic() + LEDGER_INTERVAL_S
             if reason := await shards.look(checkpoints):
                 return reason
@@ -117,16 +146,19 @@ class ShardWatch:
         self._stream = kinesis_stream
         self._iterators: dict[Checkpoint, str] = {}
 
-    async def has_unknown(self, checkpoints: Mapping[str, Checkpoint]) -> bool:
-        """Return whether the stream has a shard without a checkpoint."""
+    async def changed(self, checkpoints: Mapping[str, Checkpoint]) -> bool:
+        """Return whether the stream's shards are others than those that the checkpoints are of."""
+        from include.adapters.kinesis import shard_of  # noqa: PLC0415
+        from include.drain.gaps import changed  # noqa: PLC0415
+
+        shards: list[Shard] = []
         # Not by botocore's paginator: Kinesis refuses a page's token together with the stream's name.
         arguments = {"StreamName": self._stream}
         while True:
             answer = await self._client.list_shards(**arguments)
-            if any(shard["ShardId"] not in checkpoints for shard in answer["Shards"]):
-                return True
+            shards.extend(shard_of(shard) for shard in answer["Shards"])
             if not answer.get("NextToken"):
-                return False
+                return changed(checkpoints, shards)
             arguments = {"NextToken": answer["NextToken"]}
 
     async def look(self, checkpoints: Mapping[str, Checkpoint]) -> str | None:
@@ -139,13 +171,20 @@ class ShardWatch:
     async def _look_at(self, checkpoint: Checkpoint) -> str | None:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
-        from include.adapters.kinesis import iterator_arguments  # noqa: PLC0415
+        from include.adapters.aws_errors import code_of  # noqa: PLC0415
+        from include.adapters.kinesis import REFUSED_SEQUENCE, iterator_arguments  # noqa: PLC0415
 
         try:
             if checkpoint not in self._iterators:
                 arguments = iterator_arguments(self._stream, checkpoint)
                 answer = await self._client.get_shard_iterator(**arguments)
                 self._iterators[checkpoint] = answer["ShardIterator"]
+        except ClientError as error:
+            if checkpoint.sequence_number is not None and code_of(error) in REFUSED_SEQUENCE:
+                return "unknown_sequence"
+            self._after_refusal(checkpoint, error)
+            return None
+        try:
             answer = await self._client.get_records(ShardIterator=self._iterators[checkpoint], Limit=1)
         except ClientError as error:
             self._after_refusal(checkpoint, error)

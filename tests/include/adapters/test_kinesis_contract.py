@@ -3,14 +3,14 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import pytest
 
-from include.adapters.kinesis import BotoStreamReader, StreamReader
+from include.adapters.kinesis import BotoStreamReader, StreamReader, UnknownSequenceError
 from include.adapters.kinesis_memory import InMemoryStream
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, TransientError
 from include.records import Checkpoint, Page
 
 DEADLINE_S = 20
@@ -26,6 +26,8 @@ class Source(Protocol):
 
     def split(self) -> None: ...
 
+    def recreate(self) -> None: ...
+
 
 class MemorySource:
     """The in-memory twin."""
@@ -40,6 +42,9 @@ class MemorySource:
     def split(self) -> None:
         self._stream.split(self._stream.shards("logs")[0].shard_id)
 
+    def recreate(self) -> None:
+        self._stream.recreate()
+
 
 class EmulatorSource:
     """A stream of its own on an emulator."""
@@ -48,8 +53,7 @@ class EmulatorSource:
         self.name = f"test-{secrets.token_hex(4)}"
         self._client = client
         self.reader = BotoStreamReader(client)
-        client.create_stream(StreamName=self.name, ShardCount=1)
-        self._wait_until_active()
+        self._create()
 
     def put(self, data: bytes) -> str:
         return self._client.put_record(StreamName=self.name, Data=data, PartitionKey="key")["SequenceNumber"]
@@ -59,12 +63,26 @@ class EmulatorSource:
         self._client.split_shard(StreamName=self.name, ShardToSplit=shard, NewStartingHashKey=str(2**127))
         self._wait_until_active()
 
+    def recreate(self) -> None:
+        # Sequence numbers begin with the second in which their stream was made.
+        born = self._summary()["StreamCreationTimestamp"]
+        self._client.delete_stream(StreamName=self.name)
+        deadline = time.monotonic() + DEADLINE_S
+        while self.name in self._client.list_streams()["StreamNames"] or time.time() < born.timestamp() + 1:
+            assert time.monotonic() < deadline, "the emulator did not finish"
+            time.sleep(0.05)
+        self._create()
+
+    def _create(self) -> None:
+        self._client.create_stream(StreamName=self.name, ShardCount=1)
+        self._wait_until_active()
+
+    def _summary(self) -> Any:
+        return self._client.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]
+
     def _wait_until_active(self) -> None:
         deadline = time.monotonic() + DEADLINE_S
-        while (
-            self._client.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]["StreamStatus"]
-            != "ACTIVE"
-        ):
+        while self._summary()["StreamStatus"] != "ACTIVE":
             assert time.monotonic() < deadline, "the emulator did not finish"
             time.sleep(0.05)
 
@@ -170,3 +188,79 @@ def test_an_unknown_stream_is_a_configuration_error(source: Source) -> None:
     """A wrong name is no reason to retry."""
     with pytest.raises(ConfigurationError, match="no-such-stream"):
         source.reader.shards("no-such-stream")
+
+
+def test_a_stream_says_how_long_it_keeps_records(source: Source) -> None:
+    """What nobody has changed is a day."""
+    assert source.reader.retention(source.name) == timedelta(hours=24)
+
+
+def test_a_shard_starts_before_its_records(source: Source) -> None:
+    """By its starting sequence number a shard is told from another of its name, with and without records."""
+    (before,) = source.reader.shards(source.name)
+    sequence_number = source.put(b"1")
+    (after,) = source.reader.shards(source.name)
+    assert before == after
+    assert int(before.starting_sequence_number) < int(sequence_number)
+
+
+def test_a_stream_that_was_made_anew_does_not_know_the_old_one(source: Source) -> None:
+    """Its shards start behind all that was before, and a checkpoint of the old ones is refused, not read on."""
+    sequence_number = source.put(b"old")
+    source.recreate()
+    source.put(b"new")
+    (again,) = source.reader.shards(source.name)
+    assert int(sequence_number) < int(again.starting_sequence_number)
+    with pytest.raises(UnknownSequenceError, match=sequence_number):
+        source.reader.iterator(source.name, Checkpoint(again.shard_id, sequence_number=sequence_number))
+
+
+def test_an_unknown_stream_or_shard_is_not_an_unknown_sequence_number(source: Source) -> None:
+    """Whoever reads on at a shard's beginning must know that the shard is there."""
+    checkpoint = Checkpoint(shard(source), sequence_number=source.put(b"1"))
+    with pytest.raises(ConfigurationError):
+        source.reader.iterator("no-such-stream", checkpoint)
+    with pytest.raises(ConfigurationError):
+        source.reader.iterator(source.name, Checkpoint("shardId-000000000099", sequence_number="1" * 56))
+
+
+def test_a_stream_without_a_shard_is_one_that_is_being_made() -> None:
+    """No list of shards is no reason to give all of them up for gone."""
+
+    class Empty:
+        def list_shards(self, **arguments: str) -> dict[str, list[Any]]:
+            return {"Shards": []}
+
+    with pytest.raises(TransientError, match="names no shard"):
+        BotoStreamReader(Empty()).shards("logs")  # type: ignore[arg-type]
+
+
+class TestTheTwinsRetention:
+    """What only time does to a real stream: the twin forgets as Kinesis does."""
+
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def test_reading_goes_on_in_silence_at_the_oldest_record_that_is_left(self) -> None:
+        """A checkpoint before the trim horizon is neither refused nor told."""
+        stream = InMemoryStream("logs")
+        shard_id = stream.shards("logs")[0].shard_id
+        first = stream.put(shard_id, b"drained", self.now)
+        iterator = stream.iterator("logs", Checkpoint(shard_id, sequence_number=first))
+        stream.put(shard_id, b"trimmed", self.now)
+        stream.put(shard_id, b"kept", self.now + timedelta(hours=2))
+        stream.trim(self.now + timedelta(hours=25))
+        again = stream.iterator("logs", Checkpoint(shard_id, sequence_number=first))
+        pages = [stream.page("logs", one, 10) for one in (iterator, again)]
+        assert [[record.data for record in page.records] for page in pages] == [[b"kept"], [b"kept"]]
+        assert [page.behind_s for page in pages] == [0, 0]
+
+    def test_a_closed_shard_leaves_the_list_when_its_last_record_could_have_gone(self) -> None:
+        """Until then it is listed, empty or not."""
+        stream = InMemoryStream("logs")
+        shard_id = stream.shards("logs")[0].shard_id
+        stream.put(shard_id, b"1", self.now)
+        children = stream.split(shard_id)
+        stream.trim(self.now + timedelta(hours=24))
+        assert len(stream.shards("logs")) == 3
+        stream.trim(self.now + timedelta(hours=25))
+        assert [one.shard_id for one in stream.shards("logs")] == [*children]

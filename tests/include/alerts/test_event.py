@@ -5,7 +5,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.alerts.event import AlertEvent, Category, RecordIdentity, quality_event, seen_at, severity_rank
+from include.alerts.event import (
+    AlertEvent,
+    Category,
+    RecordIdentity,
+    gap_event,
+    quality_event,
+    seen_at,
+    severity_rank,
+)
+from include.alerts.grouping import group_events
+from include.records import Gap, GapReason
 
 
 def test_levels_are_ranked_by_urgency() -> None:
@@ -41,3 +51,22 @@ def test_a_quality_failure_names_suite_and_observations(noon: datetime) -> None:
     assert made.message == (
         "transactions_v1 failed: not_null(amount), unique(id)\n- not_null(amount): 3 nulls\n- unique(id): 2 duplicates"
     )
+
+
+def test_a_gap_says_where_it_lies_and_how_long_it_is_at_most(noon: datetime) -> None:
+    """Whoever reads the message knows which shard lost what, and that the drain has gone on."""
+    gap = Gap("logs", "shardId-1", GapReason.RETENTION, "495", noon - timedelta(hours=30), noon - timedelta(hours=24))
+    made = gap_event(gap, noon)
+    assert (made.category, made.severity, made.service) == (Category.GAP, "CRITICAL", "logs")
+    for part in ("shardId-1", "495", str(gap.from_at), str(gap.to_at), "at most 6:00:00"):
+        assert part in made.message
+
+
+@pytest.mark.parametrize("reason", GapReason)
+def test_the_gaps_of_one_outage_share_a_message(noon: datetime, reason: GapReason) -> None:
+    """Every shard of a stream that was not drained in time tells the same problem, and each is counted."""
+    gaps = [Gap("logs", f"shardId-{number}", reason, None, None, noon) for number in range(3)]
+    (increment,) = group_events([gap_event(gap, noon) for gap in gaps])
+    assert (increment.count, increment.category) == (3, Category.GAP)
+    other = group_events([gap_event(Gap("cards", "shardId-1", reason, None, None, noon), noon)])
+    assert other[0].fingerprint.value != increment.fingerprint.value

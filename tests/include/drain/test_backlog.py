@@ -58,6 +58,26 @@ def test_a_closed_shard_does_not_wait(stream: InMemoryStream) -> None:
     assert not waits(stream, Checkpoint(SHARD, closed=True), *(Checkpoint(child, (SHARD,)) for child in children))
 
 
+def test_an_open_checkpoint_whose_shard_is_gone_waits(stream: InMemoryStream) -> None:
+    """A drain has to record what was lost with it; once its checkpoint is closed, nothing waits."""
+    gone = "shardId-000000000099"
+    assert waits(stream, Checkpoint(SHARD), Checkpoint(gone))
+    assert not waits(stream, Checkpoint(SHARD), Checkpoint(gone, closed=True))
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_checkpoint_of_a_deleted_stream_waits(stream: InMemoryStream, *, closed: bool) -> None:
+    """The shard of the same name in the stream that was made anew is another one, and has to be read."""
+    sequence_number = stream.put(SHARD, b"1", NOW)
+    stream.recreate()
+    assert waits(stream, Checkpoint(SHARD, sequence_number=sequence_number, closed=closed))
+
+
+def test_a_sequence_number_that_the_stream_refuses_waits(stream: InMemoryStream) -> None:
+    """Nobody waits in front of a gap: a drain has to meet and record it."""
+    assert waits(stream, Checkpoint(SHARD, sequence_number="9" * 56))
+
+
 def test_records_behind_empty_pages_wait(stream: InMemoryStream) -> None:
     """Twenty empty pages, then data: only a page at the stream's tip means that nothing waits."""
     stream.put(SHARD, b"1", NOW)

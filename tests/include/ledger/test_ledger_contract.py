@@ -10,7 +10,7 @@ from include.errors import FencedError
 from include.ledger.ledger import Advance, Audited, Claim, DeadLetterGroup, Ledger, Stage, Validated
 from include.ledger.memory import InMemoryLedger
 from include.ledger.postgres import PostgresLedger, connected
-from include.records import MicroBatch, Shard
+from include.records import Checkpoint, Gap, GapReason, MicroBatch, Shard
 from include.sql.migrate import upgrade
 
 NOW = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
@@ -76,6 +76,15 @@ def test_the_first_shards_begin_where_asked_and_later_ones_at_their_own_beginnin
     assert starts == {SHARD.shard_id: start, "shardId-000000000001": None}
 
 
+def test_a_shard_has_the_parents_that_the_stream_names_now(ledger: Ledger) -> None:
+    """A stream that was made anew may have a first shard where the old one had a child; it waits for nobody."""
+    ledger.register("logs", [SHARD, Shard("other", (SHARD.shard_id,))], None, NOW)
+    ledger.commit_drain(batch(1), advance(1, 0), "run", NOW)
+    ledger.register("logs", [SHARD, Shard("other", (), "7")], NOW, NOW)
+    assert ledger.checkpoints("logs")["other"] == Checkpoint("other", shard_start="0")
+    assert ledger.checkpoints("logs")[SHARD.shard_id].version == 1
+
+
 def test_a_commit_moves_the_checkpoint_and_its_version(ledger: Ledger) -> None:
     """A drained batch is in the ledger and the checkpoint stands at its last record."""
     drained(ledger)
@@ -108,6 +117,69 @@ def test_a_shard_without_records_can_be_closed_without_a_batch(ledger: Ledger) -
     ledger.commit_drain(None, Advance("logs", SHARD.shard_id, 0, None, True, None), "run", NOW)
     assert ledger.checkpoints("logs")[SHARD.shard_id].closed
     assert ledger.last_drained_at("logs") is None
+
+
+GAP = Gap("logs", SHARD.shard_id, GapReason.RETENTION, "12", NOW - timedelta(hours=30), NOW - timedelta(hours=24))
+
+
+def over(gap: Gap, version: int, sequence_number: str | None = None, *, rewound: bool = False) -> Advance:
+    """Return a step over a gap."""
+    start = "20" if rewound else None
+    return Advance("logs", SHARD.shard_id, version, sequence_number, False, None, NOW, gap, rewound, start)
+
+
+def test_a_gap_is_recorded_with_the_step_over_it(ledger: Ledger) -> None:
+    """The row says from where to where; the checkpoint stands where it stood, one version on, and is caught up."""
+    drained(ledger)
+    ledger.commit_drain(None, over(GAP, 1), "run", NOW)
+    checkpoint = ledger.checkpoints("logs")[SHARD.shard_id]
+    assert ledger.gaps("logs") == [GAP]
+    assert (checkpoint.sequence_number, checkpoint.version, checkpoint.caught_up_at) == ("12", 2, NOW)
+    assert (GAP.span_s, ledger.gaps("other")) == (6 * 3600, [])
+
+
+def test_a_gap_is_recorded_once(ledger: Ledger) -> None:
+    """The same hole, met again, adds no second row; another one does."""
+    drained(ledger)
+    another = replace(GAP, from_at=GAP.to_at, to_at=NOW)
+    for version, gap in enumerate([GAP, replace(GAP, to_at=NOW), another], start=1):
+        ledger.commit_drain(None, over(gap, version), "run", NOW + timedelta(seconds=version))
+    assert ledger.gaps("logs") == [GAP, another]
+
+
+def test_a_fenced_step_records_no_gap(ledger: Ledger) -> None:
+    """A gap belongs to the run that steps over it."""
+    drained(ledger)
+    with pytest.raises(FencedError):
+        ledger.commit_drain(None, over(GAP, 0), "zombie", NOW)
+    assert ledger.gaps("logs") == []
+    assert ledger.checkpoints("logs")[SHARD.shard_id].caught_up_at is None
+
+
+def test_a_rewound_step_forgets_the_old_record_and_opens_what_was_closed(ledger: Ledger) -> None:
+    """A sequence number that means nothing to the stream is not asked for again."""
+    ledger.register("logs", [SHARD], NOW, NOW)
+    ledger.commit_drain(batch(1), advance(1, 0, closed=True), "run", NOW)
+    gap = replace(GAP, reason=GapReason.UNKNOWN_SEQUENCE)
+    ledger.commit_drain(None, over(gap, 1, rewound=True), "run", NOW)
+    checkpoint = ledger.checkpoints("logs")[SHARD.shard_id]
+    assert (checkpoint.sequence_number, checkpoint.start_at, checkpoint.closed) == (None, None, False)
+    assert checkpoint.shard_start == "20"
+    ledger.commit_drain(batch(2), over(replace(gap, to_at=NOW), 2, "22", rewound=True), "run", NOW)
+    assert ledger.checkpoints("logs")[SHARD.shard_id].sequence_number == "22"
+
+
+def test_being_caught_up_never_moves_back_and_fences_nobody(ledger: Ledger) -> None:
+    """A run that was overtaken may note an older moment; the newer one stays, and so does the version."""
+    later = NOW + timedelta(minutes=1)
+    ledger.register("logs", [SHARD, Shard("other")], None, NOW)
+    for at in (NOW, later, NOW):
+        ledger.catch_up("logs", {SHARD.shard_id: at})
+    checkpoints = ledger.checkpoints("logs")
+    assert (checkpoints[SHARD.shard_id].caught_up_at, checkpoints["other"].caught_up_at) == (later, None)
+    assert checkpoints[SHARD.shard_id].version == 0
+    ledger.commit_drain(batch(1), replace(advance(1, 0), caught_up_at=NOW), "run", NOW)
+    assert ledger.checkpoints("logs")[SHARD.shard_id].caught_up_at == later
 
 
 def test_claims_are_oldest_first_and_exclusive(ledger: Ledger) -> None:
