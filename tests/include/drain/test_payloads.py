@@ -1,6 +1,5 @@
 """Payloads: what a producer packed comes apart into the same events, in order, and nothing else is touched."""
 
-import gzip
 import json
 import zlib
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from tests.include.drain.packing import (
     aggregate,
     bytes_field,
     cloudwatch,
+    gzipped,
     number_field,
     record,
     sealed,
@@ -116,13 +116,13 @@ def test_cloudwatchs_envelope_comes_apart_into_its_messages() -> None:
     """Messages are what the application wrote; line breaks, other scripts and half a surrogate pair go along."""
     messages = [ONE.decode(), "two\nlines", "日本", "", "\ud800"]
     expected = [message.encode("utf-8", "surrogatepass") for message in messages]
-    assert events(gzip.compress(cloudwatch(messages))) == expected
+    assert events(gzipped(cloudwatch(messages))) == expected
     assert events(cloudwatch(messages)) == expected
 
 
 def test_a_user_record_has_its_own_partition_key_and_place() -> None:
     """Sub-sequences count on over what is nested inside an aggregate."""
-    data = aggregate([ONE, gzip.compress(ONE + b"\n" + TWO), THREE], keys=["a", "b"])
+    data = aggregate([ONE, gzipped(ONE + b"\n" + TWO), THREE], keys=["a", "b"])
     assert [(sub.sub_sequence, sub.data, sub.partition_key) for sub in opened(data)] == [
         (0, ONE, "a"),
         (1, ONE, "b"),
@@ -160,7 +160,7 @@ def test_what_the_format_does_not_know_is_passed_over() -> None:
 
 def test_a_plain_stream_is_never_opened() -> None:
     """With the setting ``plain`` each stream record is one event."""
-    packed = [gzip.compress(ONE), aggregate([ONE, TWO]), ONE + b"\n" + TWO, b"\x1f\x8b broken"]
+    packed = [gzipped(ONE), aggregate([ONE, TWO]), ONE + b"\n" + TWO, b"\x1f\x8b broken"]
     subs = unpack([record(data) for data in packed], Payloads.PLAIN)
     assert [(sub.sub_sequence, sub.data, sub.decode_error) for sub in subs] == [(0, data, None) for data in packed]
 
@@ -221,4 +221,4 @@ def test_no_json_document_is_taken_for_joined_lines(value: object, indent: int |
 
 def test_gzip_around_zstd_is_opened_as_well() -> None:
     """Layers of different kinds nest."""
-    assert events(gzip.compress(zstd(ONE))) == [ONE]
+    assert events(gzipped(zstd(ONE))) == [ONE]

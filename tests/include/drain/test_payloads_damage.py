@@ -1,6 +1,5 @@
 """Payloads that cannot be opened: kept whole, named, and no harm to their neighbours or to memory."""
 
-import gzip
 import json
 import tracemalloc
 import zlib
@@ -25,6 +24,7 @@ from tests.include.drain.packing import (
     aggregate,
     bytes_field,
     cloudwatch,
+    gzipped,
     number_field,
     record,
     sealed,
@@ -45,7 +45,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 def nested(data: bytes, times: int) -> bytes:
     """Return the data compressed again and again."""
-    return nested(gzip.compress(data), times - 1) if times else data
+    return nested(gzipped(data), times - 1) if times else data
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,18 @@ def nested(data: bytes, times: int) -> bytes:
         (sealed(SOUND + number_field(3, 1)), "kpl_malformed"),
         (sealed(bytes_field(1, b"\xff") + user_record(0, ONE)), "kpl_malformed"),
         (b"\x1f\x8b", "gzip_truncated"),
-        (gzip.compress(ONE)[:-1], "gzip_truncated"),
-        (flipped(gzip.compress(ONE), -5), "gzip_corrupt"),
-        (gzip.compress(ONE) + b"tail", "gzip_corrupt"),
+        (gzipped(ONE)[:-1], "gzip_truncated"),
+        (flipped(gzipped(ONE), -5), "gzip_corrupt"),
+        (gzipped(ONE) + b"tail", "gzip_corrupt"),
         (b"\x1f\x8b is no gzip at all", "gzip_corrupt"),
         (zlib.compress(ONE)[:-1], "zlib_truncated"),
         (flipped(zlib.compress(ONE), -1), "zlib_corrupt"),
         (zstd(ONE)[:-1], "zstd_truncated"),
         (zstd(ONE) + b"tail", "zstd_corrupt"),
-        (gzip.compress(gzip.compress(ONE)[:-1]), "gzip_truncated"),
-        (gzip.compress(cloudwatch(["probing"], "CONTROL_MESSAGE")), "cloudwatch_control"),
-        (gzip.compress(cloudwatch([])), "cloudwatch_empty"),
-        (gzip.compress(cloudwatch(["sound", 7])), "cloudwatch_malformed"),
+        (gzipped(gzipped(ONE)[:-1]), "gzip_truncated"),
+        (gzipped(cloudwatch(["probing"], "CONTROL_MESSAGE")), "cloudwatch_control"),
+        (gzipped(cloudwatch([])), "cloudwatch_empty"),
+        (gzipped(cloudwatch(["sound", 7])), "cloudwatch_malformed"),
         (json.dumps({"messageType": "DATA_MESSAGE", "logEvents": ["text"]}).encode(), "cloudwatch_malformed"),
         (json.dumps({"messageType": "DATA_MESSAGE", "logEvents": [{}]}).encode(), "cloudwatch_malformed"),
         (nested(ONE, 5), "too_deep"),
@@ -105,7 +105,7 @@ def test_every_reason_has_an_explanation_that_quotes_nothing() -> None:
 
 def test_a_broken_user_record_does_not_take_its_aggregate_along() -> None:
     """It stays whole by itself, with its own key; its neighbours come apart."""
-    cut = gzip.compress(ONE)[:-1]
+    cut = gzipped(ONE)[:-1]
     subs = unpack([record(aggregate([ONE, cut, TWO], ["a", "b"]))])
     assert [(sub.sub_sequence, sub.data, sub.partition_key, sub.decode_error) for sub in subs] == [
         (0, ONE, "a", None),
@@ -117,7 +117,7 @@ def test_a_broken_user_record_does_not_take_its_aggregate_along() -> None:
 @pytest.mark.parametrize(
     "bomb",
     [
-        pytest.param(lambda: gzip.compress(bytes(80 * MIB), 1), id="gzip"),
+        pytest.param(lambda: gzipped(bytes(80 * MIB), 1), id="gzip"),
         pytest.param(lambda: zlib.compress(bytes(80 * MIB), 1), id="zlib"),
         pytest.param(lambda: zstd(bytes(80 * MIB)), id="zstd"),
         pytest.param(lambda: zstd(zstd(bytes(500 * MIB))), id="zstd in zstd"),
@@ -151,7 +151,7 @@ def test_as_much_as_is_allowed_is_opened() -> None:
 def test_a_batch_ends_where_its_records_unpack_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call opens a record at least; plain and undecodable ones do not count."""
     monkeypatch.setattr(unpacking, "MOST_UNPACKED", 1000)
-    packed = [record(gzip.compress(b"x" * 500), number) for number in range(5)]
+    packed = [record(gzipped(b"x" * 500), number) for number in range(5)]
     assert [sub.record.sequence_number for sub in unpack(packed)] == ["0", "1"]
     plain = [record(b"x" * 500), record(b"x" * 500 + b"\n"), record(b"\x1f\x8b" + b"x" * 500)] * 5
     assert len(unpack(plain)) == 15
@@ -159,10 +159,10 @@ def test_a_batch_ends_where_its_records_unpack_to_too_much(monkeypatch: pytest.M
 
 CHECKED = [
     (aggregate([ONE, TWO]), [ONE, TWO]),
-    (aggregate([gzip.compress(ONE + b"\n" + TWO), zstd(ONE)], ["a", "b"]), [ONE, TWO, ONE]),
-    (gzip.compress(ONE + b"\n" + TWO), [ONE, TWO]),
+    (aggregate([gzipped(ONE + b"\n" + TWO), zstd(ONE)], ["a", "b"]), [ONE, TWO, ONE]),
+    (gzipped(ONE + b"\n" + TWO), [ONE, TWO]),
     (zlib.compress(ONE), [ONE]),
-    (gzip.compress(cloudwatch(["one", "two"])), [b"one", b"two"]),
+    (gzipped(cloudwatch(["one", "two"])), [b"one", b"two"]),
 ]
 UNCHECKED = [zstd(aggregate([ONE, TWO])), cloudwatch(["one", "two"]), ONE + b"\n" + TWO + b"\n"]
 pieces = st.sampled_from([*(packed for packed, _ in CHECKED), *UNCHECKED])
@@ -229,7 +229,7 @@ def test_what_is_read_is_what_is_judged(payloads: list[bytes]) -> None:
 
 def test_the_raw_object_has_the_events_their_keys_and_errors() -> None:
     """One row an event: place, key, bytes, and why it is none."""
-    cut = gzip.compress(ONE)[:-1]
+    cut = gzipped(ONE)[:-1]
     batch, data = raw_batch("logs", "shard", [record(aggregate([ONE, TWO]), 1), record(cut, 2), record(ONE, 3)])
     table = from_parquet(data)
     assert table.schema == RAW_SCHEMA
@@ -245,7 +245,7 @@ def test_the_raw_object_has_the_events_their_keys_and_errors() -> None:
 
 def test_an_object_whose_records_were_not_to_be_opened_has_another_key() -> None:
     """The same bytes with and without a decode error are two contents."""
-    records = [record(gzip.compress(ONE)[:-1])]
+    records = [record(gzipped(ONE)[:-1])]
     assert (
         raw_batch("logs", "shard", records)[0].raw_key != raw_batch("logs", "shard", records, Payloads.PLAIN)[0].raw_key
     )

@@ -1,6 +1,5 @@
 """The drain of packed records: events are stored, checkpoints still count the stream's own records."""
 
-import gzip
 from datetime import timedelta
 
 import pytest
@@ -14,7 +13,7 @@ from include.drain.payloads.mode import Payloads
 from include.drain.read_shard import ShardSource
 from include.ledger.memory import InMemoryLedger
 from include.parquet import from_parquet
-from tests.include.drain.packing import NOW, aggregate
+from tests.include.drain.packing import NOW, aggregate, gzipped
 
 SHARD = "shardId-000000000000"
 ONE, TWO = b'{"n":1}', b'{"n":2}'
@@ -50,9 +49,9 @@ def test_a_batch_counts_events_and_its_bound_counts_stream_records() -> None:
 
 def test_a_stream_that_is_set_to_plain_is_stored_as_it_is() -> None:
     """The request carries the setting down to the records."""
-    world = World(gzip.compress(ONE))
+    world = World(gzipped(ONE))
     world.drain(payloads=Payloads.PLAIN)
-    assert world.stored() == [gzip.compress(ONE)]
+    assert world.stored() == [gzipped(ONE)]
 
 
 def test_what_a_batch_cannot_hold_is_left_for_the_next_and_the_shard_stays_open(
