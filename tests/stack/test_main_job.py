@@ -18,7 +18,7 @@ from include.records import utc_now
 from local import stack
 from local.environment import slack
 from tests.eventually import eventually
-from tests.stack import PROVED, STREAM, RunningStack
+from tests.stack.running_stack import PROVED, STREAM, RunningStack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from local import processes, stack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.stack import RunningStack
+    from tests.stack.running_stack import RunningStack
 
 pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(600)]
 
