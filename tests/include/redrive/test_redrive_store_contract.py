@@ -284,6 +284,17 @@ def test_a_redrive_whose_run_was_killed_is_cancelled_by_the_next(desk: Desk) -> 
 
 
 @pytest.mark.integration
+def test_a_letter_stays_moved_when_its_redriven_batch_is_forgotten(migrated_uri: str) -> None:
+    """Housekeeping may remove the new batch's row before the old one's: that opens no second way."""
+    with connected(migrated_uri) as connection:
+        desk = Desk(PostgresLedger(connection), PostgresRedriveStore(connection), connection)
+        desk.validated()
+        move(desk, desk.begin())
+        connection.execute("delete from cali.micro_batches where origin_batch_id is not null")
+        assert desk.store.moved("logs-1") == {letter(11)}
+
+
+@pytest.mark.integration
 def test_the_trace_leads_from_a_dead_letter_to_its_new_batch(migrated_uri: str) -> None:
     """One query by a sequence number says where a record's bytes were, and in which batch it is now."""
     with connected(migrated_uri) as connection:

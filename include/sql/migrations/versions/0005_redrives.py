@@ -55,7 +55,8 @@ create table cali.redriven_records (
     stage            text not null,
     reason           text not null,
     redrive_id       bigint not null references cali.redrives,
-    redrive_batch_id text not null references cali.micro_batches on delete cascade,
+    -- No reference: the guard stays as long as the dead letter, also when the redriven batch is forgotten.
+    redrive_batch_id text not null,
     redriven_at      timestamptz not null,
     primary key (batch_id, sequence_number, sub_sequence),
     foreign key (batch_id, stage, reason) references cali.dead_letters on delete cascade
