@@ -47,6 +47,11 @@ class Shortfall:
     until: datetime
     records: int
 
+    def __add__(self, other: "Shortfall") -> "Shortfall":
+        """Return both together, as one span."""
+        known = [at for at in (self.from_at, other.from_at) if at is not None]
+        return Shortfall(min(known, default=None), max(self.until, other.until), self.records + other.records)
+
 
 @dataclass(frozen=True, slots=True)
 class Drained:
@@ -97,6 +102,16 @@ class ReplayBook(Protocol):
 
     def mark(self, replay: Replay, state: ReplayState, error: str | None, now: datetime) -> Replay:
         """Record how the replay stands, and count what it has drained; what is done stays done."""
+        ...
+
+    def skip(
+        self, replay: Replay, checkpoint: Checkpoint, to: str | None, shortfall: Shortfall, now: datetime
+    ) -> Replay:
+        """Let a shard's reading go on at the record ``to`` (None: end), and count what is missing before it, once.
+
+        Raises:
+            FencedError: the checkpoint moved since it was read.
+        """
         ...
 
     def drained_live(self, stream: str, shard_id: str, request: ReplayRequest, before: str | None) -> Drained:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from include.errors import FencedError
 from include.ledger.memory import InMemoryLedger
 from include.records import Checkpoint, MicroBatch
 from include.replay.book import Drained, Replay, ReplayRequest, ReplayState, Shortfall
@@ -48,6 +49,27 @@ class InMemoryReplayBook:
             marked = replace(marked, state=state, last_error=error, finished_at=ended)
         self._replays[replay.stream, replay.generation] = marked
         return marked
+
+    def skip(
+        self,
+        replay: Replay,
+        checkpoint: Checkpoint,
+        to: str | None,
+        shortfall: Shortfall,
+        now: datetime,  # noqa: ARG002
+    ) -> Replay:
+        """Let a shard's reading go on at a record, and count what is missing before it."""
+        ledger = self._ledger.for_generation(replay.generation)
+        held = ledger.checkpoints(replay.stream)[checkpoint.shard_id]
+        if held.version != checkpoint.version or held.closed:
+            raise FencedError(f"Another try of {replay.request.run_id} advanced {checkpoint.shard_id}")
+        moved = replace(held, version=held.version + 1, closed=to is None)
+        moved = moved if to is None else replace(moved, start_sequence_number=to)
+        ledger.begin_replay(replay.stream, [moved], alerts=replay.request.alerts)
+        known = self._replays[replay.stream, replay.generation]
+        known = replace(known, shortfall=known.shortfall + shortfall if known.shortfall else shortfall)
+        self._replays[replay.stream, replay.generation] = known
+        return known
 
     def drained_live(self, stream: str, shard_id: str, request: ReplayRequest, before: str | None) -> Drained:
         """Return what the live drain read of a shard in the range before the sequence number."""

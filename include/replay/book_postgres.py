@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from include.errors import FencedError
 from include.records import Checkpoint
 from include.replay.book import Drained, Replay, ReplayRequest, ReplayState, Shortfall
 from include.sql import query
@@ -67,6 +68,17 @@ class PostgresReplayBook:
             },
         )
 
+    def skip(
+        self, replay: Replay, checkpoint: Checkpoint, to: str | None, shortfall: Shortfall, now: datetime
+    ) -> Replay:
+        """Let a shard's reading go on at a record, and count what is missing before it, in one transaction."""
+        generation = {"stream": replay.stream, "generation": replay.generation}
+        step = {"shard_id": checkpoint.shard_id, "expected_version": checkpoint.version, "to": to, "now": now}
+        with self._connection.transaction():
+            if self._connection.execute(query("replay_skip"), generation | step).rowcount != 1:
+                raise FencedError(f"Another try of {replay.request.run_id} advanced {checkpoint.shard_id}")
+            return self._one("replay_short", generation | _missing(shortfall))
+
     def drained_live(self, stream: str, shard_id: str, request: ReplayRequest, before: str | None) -> Drained:
         """Return what the live drain read of a shard in the range before the sequence number."""
         # A sequence number is one shard's: for what descends from it, everything is in the range.
@@ -103,6 +115,12 @@ def _parameters(stream: str, request: ReplayRequest, shortfall: Shortfall | None
         "from_sequence_number": request.from_sequence_number,
         "until": request.until,
         "alerts": request.alerts,
+        **_missing(shortfall),
+    }
+
+
+def _missing(shortfall: Shortfall | None) -> dict[str, object]:
+    return {
         "missing_records": shortfall.records if shortfall else 0,
         "missing_from": shortfall.from_at if shortfall else None,
         "missing_until": shortfall.until if shortfall else None,

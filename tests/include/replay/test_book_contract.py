@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from include.errors import FencedError
 from include.ledger.ledger import Advance, Ledger, Stage
 from include.ledger.memory import InMemoryLedger
 from include.ledger.postgres import PostgresLedger, connected
@@ -158,3 +159,34 @@ def test_a_replays_batches_are_no_witness(desk: Desk) -> None:
     redriven = replace(batch(2), batch_id="redriven", raw_key="raw/redriven", origin_batch_id=batch(1, 1).batch_id)
     desk.ledger.open_batch(redriven, "run", NOW)
     assert desk.book.drained_live("logs", SHARD, ASKED, None) == Drained()
+
+
+def test_a_skip_moves_the_shard_and_counts_what_is_missing(desk: Desk) -> None:
+    """Reading goes on at the record, and spans of several shards become one."""
+    opened = desk.open(shortfall=Shortfall(None, minute(1), 3))
+    short = desk.book.skip(opened, BEGINNING, "20", Shortfall(minute(0), minute(3), 4), LATER)
+    again = desk.book.skip(opened, replace(BEGINNING, version=1), "21", Shortfall(minute(2), minute(2), 1), LATER)
+    assert (short.shortfall, again.shortfall) == (
+        Shortfall(minute(0), minute(3), 7),
+        Shortfall(minute(0), minute(3), 8),
+    )
+    moved = replace(BEGINNING, version=2, start_sequence_number="21")
+    assert desk.ledger.for_generation(1).checkpoints("logs") == {SHARD: moved}
+
+
+def test_a_shard_of_which_nothing_is_left_is_closed(desk: Desk) -> None:
+    """Without a record to go on at the replay is done with it."""
+    desk.book.skip(desk.open(), BEGINNING, None, Shortfall(None, LATER, 0), LATER)
+    closed = replace(BEGINNING, version=1, closed=True)
+    assert desk.ledger.for_generation(1).checkpoints("logs") == {SHARD: closed}
+
+
+def test_a_skip_from_an_old_version_is_fenced_and_counts_nothing(desk: Desk) -> None:
+    """Of two tries of a run only one counts what is missing."""
+    opened = desk.open()
+    desk.drain(1, opened.generation)
+    with pytest.raises(FencedError):
+        desk.book.skip(opened, BEGINNING, "20", Shortfall(minute(0), minute(3), 4), LATER)
+    found = desk.book.find("logs", ASKED.run_id)
+    assert found is not None
+    assert found.shortfall is None

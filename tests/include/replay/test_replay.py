@@ -247,10 +247,9 @@ def test_what_the_stream_no_longer_holds_is_said_loudly(world: World, caplog: py
     # Of the batch of two records one is still held: a batch that is not lost as a whole is not counted.
     assert done.shortfall == Shortfall(NOON, NOON + 3 * SECOND, 2)
     assert world.drained(1) == [b"3"]
-    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == 1
-    assert "does not hold" in warnings[0]
-    assert f"from={NOON} until={NOON + 3 * SECOND} records" in warnings[0]
+    first, second = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert f"shard=all from={NOON} until={NOON + 3 * SECOND} records_at_most=0" in first
+    assert f"shard={SHARD} from={NOON} until={NOON + SECOND} records_at_most=2" in second
 
 
 def test_a_sequence_number_that_has_passed_out_is_said_loudly(world: World) -> None:
@@ -271,6 +270,35 @@ def test_a_shard_that_has_left_the_stream_is_said_loudly() -> None:
     del world.stream._logs[SHARD]
     done = world.replay(from_at=NOON)
     assert (done.records, done.shortfall) == (1, Shortfall(NOON, NOON + 2 * SECOND, 2))
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_passes_out_of_retention_during_a_replay_is_said_too(world: World, leaves: bool) -> None:
+    """A replay that goes on a day later counts what it came too late for, once, also where the whole shard is gone."""
+    world.store.fail_after(1, TransientError("S3 did not answer"))
+    with pytest.raises(TransientError):
+        world.replay(max_records=1, from_at=NOON)
+    world.now += timedelta(days=1)
+    if leaves:
+        world.stream.split(SHARD)
+        del world.stream._logs[SHARD]
+    else:
+        world.forget(4)
+        world.store.fail_after(0, TransientError("S3 did not answer"))
+    for _ in range(2):
+        done = world.replay(max_records=1, from_at=NOON)
+    # The live batch of records 2 and 3; the one of 0 and 1 was begun, and counts as a whole.
+    assert (done.state, done.records, done.shortfall) == (ReplayState.DONE, 1, Shortfall(NOON, NOON + 3 * SECOND, 4))
+
+
+def test_what_passes_out_behind_the_range_is_nobodys_business(world: World) -> None:
+    """A shard that holds nothing of the range any more misses what is in the range, and not what came after it."""
+    world.put(b"6")
+    world.replay("a", from_at=NOON)
+    world.drain()
+    world.forget(7)
+    done = world.replay("b", from_at=NOON + 2 * SECOND, until=NOON + 4 * SECOND)
+    assert (done.records, done.shortfall) == (0, Shortfall(NOON + 2 * SECOND, NOON + 4 * SECOND, 2))
 
 
 def test_a_range_that_the_stream_holds_has_no_shortfall(world: World) -> None:
