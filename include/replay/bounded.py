@@ -29,9 +29,9 @@ class BoundedReader:
         self._until = until
         self._wait = wait
 
-    def shards(self, stream: str) -> list[Shard]:
-        """Return those of the replay's shards that the stream still knows; they were chosen when it began."""
-        return [shard for shard in self._reader.shards(stream) if shard.shard_id in self._checkpoints]
+    def shards(self, stream: str) -> list[Shard]:  # noqa: ARG002 - they were chosen when the replay began
+        """Return the replay's shards, also those that have left the stream: ``account`` deals with them."""
+        return [Shard(one.shard_id, one.parent_shard_ids) for one in self._checkpoints.values()]
 
     def retention(self, stream: str) -> timedelta:  # noqa: ARG002 - the same for each
         """Return a span that nothing is older than: what a replay misses is its shortfall, no gap of the stream."""

@@ -292,6 +292,7 @@ def test_what_passes_out_of_retention_during_a_replay_is_counted_once(world: Wor
     assert world.drained(1) == [b"0", b"3"]
     # One of the two was replayed before: a batch counts as a whole.
     assert (done.state, done.shortfall) == (ReplayState.DONE, Shortfall(NOON, NOON + SECOND, 2))
+    assert world.ledger.gaps("logs") == []
 
 
 def test_a_shard_that_leaves_the_stream_during_a_replay_is_said_too(world: World) -> None:
@@ -301,6 +302,18 @@ def test_a_shard_that_leaves_the_stream_during_a_replay_is_said_too(world: World
     del world.stream._logs[SHARD]
     done = world.replay(max_records=1, from_at=NOON)
     assert (done.state, done.records, done.shortfall) == (ReplayState.DONE, 1, Shortfall(NOON, NOON + 3 * SECOND, 4))
+    assert world.ledger.gaps("logs") == []
+
+
+def test_a_stream_that_was_made_anew_ends_the_replay(world: World) -> None:
+    """Its records are not those that were asked for; the error says to begin again."""
+    interrupted(world)
+    world.stream.recreate()
+    world.put(b"another")
+    with pytest.raises(ConfigurationError, match="begin a new replay"):
+        world.replay(max_records=1, from_at=NOON)
+    assert world.drained(1) == [b"0"]
+    assert world.ledger.gaps("logs") == []
 
 
 def test_what_passes_out_behind_the_range_is_nobodys_business(world: World) -> None:
