@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from cali.metadata import our_dags
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))
 MOST_LINES = 60
@@ -118,6 +120,11 @@ def test_alert_and_audit_run_side_by_side(bag: Any) -> None:
         "alert": {"validate"},
         "audit": {"validate"},
     }
+
+
+def test_housekeeping_knows_every_dag(bag: Any) -> None:
+    """The runs of a DAG that it does not know would stay in Airflow's tables for ever."""
+    assert {dag.dag_id for dag in dags(bag)} - set(our_dags()) == set()
 
 
 def test_every_field_of_a_form_is_explained(bag: Any) -> None:

@@ -1,6 +1,7 @@
 """Housekeeping's steps on real servers: each does its part, returns counts, and a dry run changes nothing."""
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,16 @@ from tests.plugins.conftest import Servers
 DAY = timedelta(days=1)
 BLOCKED = "airflow-db-not-allowed:///"
 ROWS = """
-insert into log (dttm, event) values (now() - interval '10 days', 'old'), (now() - interval '1 day', 'new');
-insert into import_error (timestamp, filename, bundle_name) values (now() - interval '10 days', 'old.py', 'dags');
+insert into log (dttm, event, dag_id)
+values (now() - interval '10 days', 'old', 'logs_drain'), (now() - interval '1 day', 'new', 'logs_drain'),
+       (now() - interval '10 days', 'of others', 'their_dag');
+insert into dag_run (dag_id, run_id, run_type, state, start_date, run_after, clear_number, span_status, log_template_id)
+select dag_id, dag_id || days, 'scheduled', 'success', now() - make_interval(days => days), now(), 0, 'ended', null
+from unnest(array['logs_drain', 'their_dag']) as dag_id, unnest(array[1, 9, 10]) as days;
+insert into asset_event (timestamp, asset_id, extra) values (now() - interval '10 days', 1, '{}');
 """
 
-EVENTS = "select event from log where event in ('old', 'new') order by 1"
+EVENTS = "select event from log where event in ('old', 'new', 'of others') order by 1"
 
 
 @pytest.fixture(scope="module")
@@ -55,28 +61,34 @@ def airflow_database(airflow_tables: str, monkeypatch: pytest.MonkeyPatch) -> ps
 
 @pytest.mark.integration
 def test_airflows_old_rows_are_cleaned_from_within_a_task(airflow_database: psycopg.Connection) -> None:
-    """By Airflow's own command, without archive tables; what is younger stays."""
+    """By Airflow's own command, without archive tables; what is younger, and what is of other DAGs, stays."""
     with airflow_database as connection:
         connection.execute(ROWS)
-        assert housekeeping.clean_metadata({"dry_run": True}) == {"import_error": 1, "log": 1}
-        assert connection.execute(EVENTS).fetchall() == [("new",), ("old",)]
-        assert housekeeping.clean_metadata({"dry_run": False}) == {"import_error": 1, "log": 1}
-        assert connection.execute(EVENTS).fetchall() == [("new",)]
+        assert housekeeping.clean_metadata({"dry_run": True}) == {"asset_event": 1, "dag_run": 2, "log": 1}
+        assert connection.execute(EVENTS).fetchall() == [("new",), ("of others",), ("old",)]
+        assert housekeeping.clean_metadata({"dry_run": False}) == {"asset_event": 1, "dag_run": 2, "log": 1}
+        assert connection.execute(EVENTS).fetchall() == [("new",), ("of others",)]
+        assert connection.execute("select run_id from dag_run order by 1").fetchall() == [
+            ("logs_drain1",),
+            ("their_dag1",),
+            ("their_dag10",),
+            ("their_dag9",),
+        ]
         archives = connection.execute("select count(*) from pg_tables where tablename like '_airflow_deleted%'")
         assert archives.fetchall() == [(0,)]
 
 
-@pytest.mark.integration
-def test_a_database_that_does_not_answer_fails_the_step_with_its_reason(
-    monkeypatch: pytest.MonkeyPatch, free_port: Any
+def test_a_command_that_fails_fails_the_step_with_its_last_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The task is tried again, and its log says what Airflow's command said; the password is not in it."""
-    uri = f"postgres://airflow:needle@127.0.0.1:{free_port()}/airflow"
-    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_METADATA", uri)
-    with pytest.raises(TransientError, match=r"airflow db clean ended with 1") as failed:
+    """The task is tried again, and its log says what Airflow said."""
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_METADATA", "postgres://airflow:needle@127.0.0.1:9/airflow")
+    command = tmp_path / "command"
+    command.write_text("#!/bin/sh\necho connection refused >&2\nexit 1\n")
+    command.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(command))
+    with pytest.raises(TransientError, match="airflow db clean ended with 1:\nconnection refused"):
         housekeeping.clean_metadata({})
-    assert "refused" in str(failed.value)
-    assert "needle" not in str(failed.value)
 
 
 def test_without_a_connection_airflows_tables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,10 +26,7 @@ where not exists (select from cali.micro_batches as batches where batches.raw_ke
           select from cali.shard_checkpoints as checkpoints
           where checkpoints.stream = %(stream)s and checkpoints.generation = 0
             and checkpoints.shard_id = listed.shard_id
-            and (
-                checkpoints.state = 'closed'
-                or checkpoints.sequence_number::numeric >= listed.last_sequence_number::numeric
-            )
+            and checkpoints.sequence_number::numeric >= listed.last_sequence_number::numeric
       )
   )
 on conflict (object_key) do update set reason = 'orphan', decided_at = excluded.decided_at, deleted_at = null

@@ -18,7 +18,7 @@ from include.housekeeping.rooms import PurgedRoom
 from include.housekeeping.rows import forget
 from include.housekeeping.settings import Retention
 from include.keys import Room, object_key
-from include.ledger.ledger import Advance, DeadLetterGroup, Stage, Validated
+from include.ledger.ledger import DeadLetterGroup, Stage, Validated
 from include.ledger.postgres import PostgresLedger, connected
 from tests.include.compaction.publishing import LEASE, Publisher
 
@@ -253,16 +253,6 @@ def test_a_raw_object_that_a_drain_can_still_commit_is_no_orphan(world: World) -
     world.now += timedelta(days=10)
     assert world.orphans()["raw"] == 0
     assert key in world.store.objects
-
-
-def test_a_closed_shards_leftovers_are_orphans(world: World) -> None:
-    """No drain commits anything there any more."""
-    publisher = world.publisher
-    key = object_key(Room.RAW, "logs", START, f"{publisher.shard_id}-100-102-{100:016x}.parquet")
-    world.store.put(key, b"raw")
-    world.ledger.commit_drain(None, Advance("logs", publisher.shard_id, 0, None, True, None), "run", START)
-    world.now += timedelta(days=2)
-    assert world.orphans()["raw"] == 1
 
 
 def test_what_an_open_stage_may_have_written_is_no_orphan(world: World) -> None:
