@@ -15,7 +15,7 @@ import psycopg
 from include.housekeeping.rooms import PurgedRoom
 from include.sql import query
 
-FORGOTTEN = ("batches", "alert_batches", "outbox", "alert_groups", "compactions", "purges")
+FORGOTTEN = ("batches", "alert_batches", "outbox", "alert_groups", "reconciliations", "compactions", "purges")
 """Tables whose old rows go, in this order; each has a query ``forget_<name>``."""
 
 

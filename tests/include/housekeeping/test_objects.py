@@ -316,6 +316,20 @@ def test_rows_of_alerts_go_when_their_group_is_closed_and_told(world: World) -> 
     assert sorted(world.column("select fingerprint from cali.alert_groups")) == ["open", "waits"]
 
 
+def test_old_reconciliations_go(world: World) -> None:
+    """By when they ended."""
+    world.connection.execute(
+        """
+        insert into cali.reconciliations (stream, from_at, to_at, run_id, state, batches, records, objects,
+            stream_records, differences, report, report_key, started_at, finished_at)
+        select 'logs', at - interval '1 day', at, name, 'equal', 0, 0, 0, 0, 0, '{}', 'k', at, at
+        from (values ('old', '2026-01-01T00:00:00Z'::timestamptz), ('new', '2026-03-01T12:00:00Z')) as runs (name, at)
+        """
+    )
+    assert forget(Purges(world.connection), START)["reconciliations"] == 1
+    assert world.column("select run_id from cali.reconciliations") == ["new"]
+
+
 def test_a_dry_run_forgets_nothing(world: World) -> None:
     """The count is that of the run that follows."""
     world.dead_letter()

@@ -49,6 +49,29 @@ def test_a_shards_lag_is_that_of_what_is_not_yet_drained_or_done(
     assert 100 <= lag_s < 160
 
 
+def test_an_idle_shard_that_was_looked_at_does_not_lag(connection: psycopg.Connection, publisher: Publisher) -> None:
+    """Nothing came for an hour, and a look just now found nothing."""
+    publisher.publish(utc_now() - timedelta(hours=1))
+    publisher.ledger.catch_up("logs", {publisher.shard_id: utc_now()})
+    ((lag_s,),) = rows(connection, "select lag_s from cali.shard_lag")
+    assert lag_s < 60
+
+
+def test_gaps_are_told_newest_first(connection: psycopg.Connection) -> None:
+    """With their reason and how long they may be."""
+    for hour in (1, 2):
+        connection.execute(
+            """
+            insert into cali.stream_gaps (gap_id, stream, shard_id, reason, from_at, to_at, span_s, detected_at)
+            select 'gap ' || at, 'logs', 'shardId-0', 'retention', at, at + interval '9 s', 9, at
+            from (select make_timestamptz(2026, 3, 1, %s, 0, 0, 'UTC') as at) as begins
+            """,
+            [hour],
+        )
+    told = rows(connection, "select reason, extract(hour from from_at at time zone 'UTC')::int, span_s from cali.gaps")
+    assert told == [("retention", 2, 9.0), ("retention", 1, 9.0)]
+
+
 def test_sizes_of_batches_are_those_of_the_last_day(connection: psycopg.Connection, publisher: Publisher) -> None:
     """Older ones and replays do not count."""
     publisher.publish(utc_now() - timedelta(hours=25), 50)

@@ -137,10 +137,11 @@ where not exists (select from cali.purges where purges.object_key = named.object
 FIGURES = """
 create view cali.shard_lag as
 select checkpoints.stream, checkpoints.shard_id, checkpoints.state,
-       -- A closed shard is drained to its end: nothing of it can be late.
+       -- What arrived longer ago is drained, so nothing is later than that. A closed shard is drained to its end.
        case when checkpoints.state = 'open'
-            then round(extract(epoch from now() - checkpoints.last_arrived_at), 1) end as lag_s,
-       checkpoints.last_arrived_at,
+            then round(extract(epoch from now() - greatest(checkpoints.last_arrived_at, checkpoints.caught_up_at)), 1)
+       end as lag_s,
+       checkpoints.last_arrived_at, checkpoints.caught_up_at,
        coalesce(waiting.batches, 0) as waiting_batches, coalesce(waiting.records, 0)::bigint as waiting_records
 from cali.shard_checkpoints as checkpoints
 left join lateral (
@@ -196,6 +197,11 @@ join cali.micro_batches as batches using (batch_id)
 where batches.generation = 0
 group by 1, 2, 3, 4
 order by records desc;
+
+create view cali.gaps as
+select stream, shard_id, reason, from_at, to_at, span_s, detected_at, run_id
+from cali.stream_gaps
+order by detected_at desc;
 """
 
 
