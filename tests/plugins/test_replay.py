@@ -271,14 +271,10 @@ def test_a_replay_from_a_sequence_number_follows_the_split(site: Site) -> None:
     tail = site.replay("b", shard=site.parent, from_sequence_number=second)
     assert (whole.generation, whole.records, whole.shortfall) == (1, 5, None)
     assert (tail.generation, tail.records, tail.shortfall) == (2, 3, None)
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize("number", ["1", "9" * 56])
-def test_a_sequence_number_that_is_not_the_streams_is_refused(site: Site, number: str) -> None:
-    """A wrong number is no reason to read the whole shard."""
-    with pytest.raises(ConfigurationError, match=f"{site.parent} refused"):
-        site.replay(shard=site.parent, from_sequence_number=number)
+    # A wrong number is no reason to read the whole shard.
+    for number in ("1", "9" * 56):
+        with pytest.raises(ConfigurationError, match=f"{site.parent} refused"):
+            site.replay("c", shard=site.parent, from_sequence_number=number)
 
 
 @pytest.mark.integration
