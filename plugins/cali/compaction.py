@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.sdk import Param
 from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from cali import connections
-from cali.forms import filled, instant_param
-from include import streams
+from cali.forms import ALL, chosen_streams, filled, instant_param, streams_param
 from include.records import utc_now
 from include.settings import stream_settings
 
@@ -18,17 +16,11 @@ if TYPE_CHECKING:
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 PARAMETERS = {
-    "stream": Param(
-        None,
-        type=["null", "string"],
-        enum=[None, *streams.names()],
-        title="Stream",
-        description="Which stream it is about; empty means all.",
-    ),
+    "stream": streams_param(),
     "from_hour": instant_param(
         "From hour", "Compact every closed hour from this one on, compacted before or not. Empty: what is due."
     ),
-    "to_hour": instant_param("To hour", "Compact up to, but not including, this hour. Needs *From hour*."),
+    "to_hour": instant_param("To hour", "Compact up to, but not including, this hour. Needs the from hour."),
 }
 
 
@@ -37,7 +29,7 @@ class CompactionForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    stream: str | None = None
+    stream: str = ALL
     from_hour: AwareDatetime | None = None
     to_hour: AwareDatetime | None = None
 
@@ -56,7 +48,7 @@ def compact(params: Mapping[str, Any]) -> dict[str, dict[str, int]]:
         CaliError: what the first failing hour met; the other hours of its stream are done.
     """
     form = filled(CompactionForm, params)
-    names = [streams.get(form.stream).name] if form.stream else streams.names()
+    names = chosen_streams(form.stream)
     return {name: _claim_check(_compact(name, form)) for name in names}
 
 

@@ -21,6 +21,25 @@ def stream_param() -> Param:
     return Param(names[0], type="string", enum=names, title="Stream", description="Which stream it is about.")
 
 
+ALL = "all"
+"""The choice of every stream there is."""
+
+
+def streams_param() -> Param:
+    """Return the choice of one stream or all; all stands in the empty form."""
+    choices = [ALL, *streams.names()]
+    return Param(ALL, type="string", enum=choices, title="Stream", description="Which stream it is about, or all.")
+
+
+def chosen_streams(choice: str) -> list[str]:
+    """Return the names of the streams that a choice means.
+
+    Raises:
+        ConfigurationError: there is no such stream.
+    """
+    return streams.names() if choice == ALL else [streams.get(choice).name]
+
+
 def instant_param(title: str, description: str) -> Param:
     """Return an optional point in time, with its zone."""
     # The format makes the form's date picker; what it means is checked only where an optional package is installed.

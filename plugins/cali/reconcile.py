@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from cali import connections
-from cali.forms import filled, instant_param
-from include import streams
+from cali.forms import ALL, chosen_streams, filled, instant_param, streams_param
 from include.errors import CaliError
 from include.proof.reconciliation.settings import reconcile_schedule
 from include.records import utc_now
@@ -25,15 +23,9 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 PARAMETERS = {
-    "stream": Param(
-        None,
-        type=["null", "string"],
-        enum=[None, *streams.names()],
-        title="Stream",
-        description="Which stream it is about; empty means all.",
-    ),
+    "stream": streams_param(),
     "from": instant_param("From", "Reconcile what arrived from this time on. Empty: yesterday, in UTC."),
-    "to": instant_param("To", "Reconcile what arrived before this time. Goes with *From*."),
+    "to": instant_param("To", "Reconcile what arrived before this time. Goes with a from."),
 }
 
 
@@ -42,7 +34,7 @@ class ReconcileForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    stream: str | None = None
+    stream: str = ALL
     start: AwareDatetime | None = Field(None, alias="from")
     end: AwareDatetime | None = Field(None, alias="to")
 
@@ -70,7 +62,7 @@ def choose(context: "Context") -> list[dict[str, str]]:
         ConfigurationError: the form has a value that is not allowed.
     """
     form = filled(ReconcileForm, context["params"])
-    names = [streams.get(form.stream).name] if form.stream else streams.names()
+    names = chosen_streams(form.stream)
     midnight = context["dag_run"].run_after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     start, end = (form.start, form.end) if form.start and form.end else (midnight - DAY, midnight)
     return [{"stream": name, "from": _utc(start), "to": _utc(end)} for name in names]

@@ -38,7 +38,7 @@ PARAMETERS = {
         type=["null", "string"],
         pattern=SEQUENCE_NUMBER,
         title="From sequence number",
-        description="Begin with this record of the shard. Needs the shard, and no *From*.",
+        description="Begin with this record of the shard. Needs the shard, and no time to begin with.",
     ),
     "until": instant_param(
         "Until", "End before the first record that arrived then or later. Empty: where the live drain is now."

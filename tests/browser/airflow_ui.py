@@ -15,10 +15,13 @@ from local.servers.node import NODE, install_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Page
 
     from local.settings import Settings
+
+    Value = str | int | bool | datetime
 
 HERE = Path(__file__).parent
 ARGUMENTS = (
@@ -64,15 +67,20 @@ class AirflowUi:
         self.page.click("[type=submit]")
         self.page.get_by_role("link", name="Dags").first.wait_for()
 
-    def trigger(self, dag_id: str, fields: Mapping[str, str]) -> str:
-        """Fill in the DAG's form, press its button, and return the new run's id."""
+    def trigger(self, dag_id: str, fields: Mapping[str, Value], titles: Mapping[str, str]) -> str:
+        """Fill in the DAG's form, press its button, and return the new run's id.
+
+        Args:
+            dag_id: the DAG.
+            fields: what to fill in, by the parameter's name.
+            titles: what stands before each field.
+        """
         self.page.goto(f"{self._address}/dags/{dag_id}")
-        self.page.get_by_role("button", name="Trigger").first.click()
-        dialog = self.page.get_by_role("dialog")
-        button = dialog.get_by_role("button", name="Trigger", exact=True)
+        self.page.get_by_test_id("trigger-dag-button").click()
+        button = self.page.get_by_test_id("trigger-dag-submit")
         button.wait_for()
         for name, value in fields.items():
-            _fill(dialog, name, value)
+            self._fill(name, titles[name], value)
         with self.page.expect_response(
             lambda answer: answer.request.method == "POST" and answer.url.endswith(f"/dags/{dag_id}/dagRuns")
         ) as posted:
@@ -80,12 +88,25 @@ class AirflowUi:
         assert posted.value.ok, posted.value.text()
         return str(posted.value.json()["dag_run_id"])
 
-
-def _fill(dialog: Locator, name: str, value: str) -> None:
-    field = dialog.locator(f"[name=element_{name}]")
-    field.fill(value)
-    # A field takes its value when it is left.
-    field.blur()
+    def _fill(self, name: str, title: str, value: Value) -> None:
+        dialog = self.page.get_by_role("dialog")
+        field = dialog.locator(f"[name=element_{name}]")
+        if isinstance(value, bool):
+            if field.is_checked() != value:
+                # The switch covers its box.
+                field.evaluate("box => box.click()")
+        elif isinstance(value, str | int):
+            field.fill(str(value))
+            # A field takes its value when it is left.
+            field.blur()
+        else:
+            picker = dialog.get_by_text(title, exact=True).locator(
+                "xpath=following::*[text()='Select date and time'][1]"
+            )
+            picker.click()
+            self.page.get_by_placeholder("YYYY/MM/DD").fill(f"{value:%Y/%m/%d}")
+            self.page.get_by_placeholder("HH:mm").fill(f"{value:%H:%M}")
+            self.page.keyboard.press("Escape")
 
 
 def _unpack_chromium(folder: Path) -> str:

@@ -14,7 +14,7 @@ from tests.include.compaction.publishing import Publisher
 from tests.plugins.conftest import Servers
 
 HOUR = datetime(2026, 3, 28, 22, tzinfo=UTC)
-ALL: dict[str, Any] = {"stream": None, "from_hour": None, "to_hour": None}
+ALL: dict[str, Any] = {"stream": "all", "from_hour": None, "to_hour": None}
 NOTHING = {"hours": 0, "batches": 0, "records": 0, "late": 0, "left_to_others": 0}
 
 

@@ -20,7 +20,7 @@ from tests.plugins.conftest import Servers
 from tests.plugins.test_stages import event
 
 RUN_ID = "scheduled__2026-03-02T00:10:00+00:00"
-EMPTY: dict[str, Any] = {"stream": None, "from": None, "to": None}
+EMPTY: dict[str, Any] = {"stream": "all", "from": None, "to": None}
 
 
 def context(run_after: datetime = datetime(2026, 3, 2, 0, 10, tzinfo=UTC), **params: Any) -> Any:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from include.records import utc_now
 from local import stack
 from tests.browser.airflow_ui import airflow_ui
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.browser.airflow_ui import Value
     from tests.stack.running_stack import RunningStack
 
 pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(600)]
 
-FORMS: Mapping[str, Mapping[str, str]] = {
-    "logs_drain": {"max_records": "50"},
+TODAY = utc_now().replace(second=0, microsecond=0)
+FORMS: Mapping[str, Mapping[str, Value]] = {
+    "logs_drain": {"max_records": 50},
     "logs_process": {},
     "notify": {},
-    "compaction": {},
-    "housekeeping": {},
-    "dlq_redrive": {"records_per_second": "200"},
+    "replay": {"from_timestamp": TODAY - timedelta(days=1), "max_records": 100},
+    "reconcile": {"from": TODAY - timedelta(days=1), "to": TODAY + timedelta(days=1)},
+    "dlq_redrive": {"dry_run": False, "records_per_second": 200},
+    "compaction": {"from_hour": TODAY - timedelta(days=1)},
+    "housekeeping": {"dry_run": False},
 }
-"""Each DAG, with what is typed into its form."""
+"""Each DAG, with what is filled into its form."""
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +44,27 @@ def runs(started_stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) 
         airflow_ui(started_stack.settings, folder) as ui,
     ):
         yield {
-            dag_id: [ui.trigger(dag_id, fields), trigger_from_the_command_line(started_stack, dag_id, fields)]
+            dag_id: [
+                ui.trigger(dag_id, fields, titles(started_stack, dag_id)),
+                trigger_from_the_command_line(started_stack, dag_id, fields),
+            ]
             for dag_id, fields in FORMS.items()
         }
 
 
-def trigger_from_the_command_line(running_stack: RunningStack, dag_id: str, fields: Mapping[str, str]) -> str:
-    """Trigger a DAG with the same words as by the form."""
+def titles(running_stack: RunningStack, dag_id: str) -> dict[str, str]:
+    """Return what stands before each field of a DAG's form."""
+    params = running_stack.airflow.get(f"dags/{dag_id}/details")["params"] or {}
+    return {name: param["schema"]["title"] for name, param in params.items()}
+
+
+def trigger_from_the_command_line(running_stack: RunningStack, dag_id: str, fields: Mapping[str, Value]) -> str:
+    """Trigger a DAG with the same values as by the form."""
     run_id = f"by-hand-{dag_id}"
-    command = ["dags", "trigger", dag_id, "--run-id", run_id, "--conf", json.dumps(typed(fields))]
+    conf = json.dumps(fields, default=lambda instant: instant.isoformat())
+    command = ["dags", "trigger", dag_id, "--run-id", run_id, "--conf", conf]
     assert stack.airflow(command, running_stack.environment) == 0
     return run_id
-
-
-def typed(fields: Mapping[str, str]) -> dict[str, object]:
-    """Return the fields as JSON has them: a number is a number."""
-    return {name: int(value) if value.isdecimal() else value for name, value in fields.items()}
 
 
 def test_every_dag_is_tried(started_stack: RunningStack) -> None:
@@ -64,11 +75,16 @@ def test_every_dag_is_tried(started_stack: RunningStack) -> None:
 
 @pytest.mark.parametrize(("dag_id", "fields"), FORMS.items())
 def test_a_dag_is_triggered_by_its_form_and_from_the_command_line(
-    started_stack: RunningStack, runs: Mapping[str, list[str]], dag_id: str, fields: Mapping[str, str]
+    started_stack: RunningStack, runs: Mapping[str, list[str]], dag_id: str, fields: Mapping[str, Value]
 ) -> None:
-    """What is typed on the page or given to `airflow dags trigger` reaches the run, and the run succeeds."""
+    """What is filled in on the page or given to `airflow dags trigger` reaches the run, and the run succeeds."""
     airflow = started_stack.airflow
     for run_id in runs[dag_id]:
         assert airflow.wait_for_run(dag_id, run_id) == "success"
         conf = airflow.get(f"dags/{dag_id}/dagRuns/{run_id}")["conf"]
-        assert {name: conf.get(name) for name in fields} == typed(fields)
+        assert {name: read(conf[name], value) for name, value in fields.items()} == fields
+
+
+def read(given: Any, like: Value) -> Value:
+    """Return what a run's configuration has, as the kind of value that was filled in."""
+    return datetime.fromisoformat(given) if isinstance(like, datetime) else given
