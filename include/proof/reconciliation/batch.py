@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from include.drain.raw_batch import content_hash, sub_records
+from include.drain.raw_batch import content_hash
 from include.keys import Room
 from include.proof.reconciliation.values import Difference, Kind, LedgerBatch, Reading
 
@@ -28,7 +28,7 @@ def check_batch(batch: LedgerBatch, readings: Mapping[Room, Reading]) -> list[Di
     found.extend(conservation(batch))
     tables = {room: reading.table for room, reading in readings.items() if reading.table is not None}
     if Room.RAW in tables:
-        found.extend(_raw(batch, readings[Room.RAW], tables[Room.RAW]))
+        found.extend(_raw(batch, readings[Room.RAW]))
     for room, expected in ((Room.STAGED, batch.valid), (Room.DLQ, batch.dead_lettered), (Room.CLEAN, batch.valid)):
         if room in tables and tables[room].num_rows != expected:
             detail = f"holds {tables[room].num_rows} records, the ledger says {expected}"
@@ -79,9 +79,9 @@ def _adds_up(parts: tuple[int | None, int | None], whole: int | None) -> bool:
     return sum(part or 0 for part in parts) == whole
 
 
-def _raw(batch: LedgerBatch, reading: Reading, raw: pa.Table) -> Iterator[Difference]:
+def _raw(batch: LedgerBatch, reading: Reading) -> Iterator[Difference]:
     of = partial(_difference, batch, reading)
-    subs = sub_records(raw)
+    subs = reading.events
     places = [(int(sub.record.sequence_number), sub.sub_sequence) for sub in subs]
     if len(subs) != batch.records:
         yield of(Kind.COUNT, f"holds {len(subs)} records, the ledger says {batch.records}")
@@ -117,7 +117,7 @@ def _settlement(
         return
     if batch.dead_lettered and dead is None:
         return
-    raw = {(sub.record.sequence_number, sub.sub_sequence): sub.data for sub in sub_records(tables[Room.RAW])}
+    raw = {(sub.record.sequence_number, sub.sub_sequence): sub.data for sub in readings[Room.RAW].events}
     settled = Counter(place for table in (valid, dead) if table is not None for place in _places(table))
     unsettled = [place for place in raw if place not in settled]
     wrong = unsettled + [place for place, count in settled.items() if count > 1 or place not in raw]

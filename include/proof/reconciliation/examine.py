@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, zip_longest
 
 import pyarrow as pa
 
@@ -99,6 +99,9 @@ def examine(archive: Archive, span: Span) -> Findings:
         _shard(archive, span, findings, progress, shard_id, checkpoints.get(shard_id), in_stream=shard_id in held)
     for key in _orphans(archive, span):
         findings.orphans.add(key)
+    for gap in archive.ledger.gaps(source.stream):
+        if gap.to_at > span.start and (gap.from_at is None or gap.from_at < span.end):
+            findings.gaps.add(f"{gap.shard_id}, {gap.reason}, from {gap.from_at} to {gap.to_at}")
     return findings
 
 
@@ -119,15 +122,15 @@ def _shard(
     if in_stream:
         records = ShardRecords(archive.source, _beginning(shard_id, drained, span, checkpoint))
         check = StreamCheck(shard_id, records, span, findings)
-    for batch in drained:
+    for batch, following in zip_longest(drained, drained[1:]):
         if batch.first_arrived_at in span:
             readings = _checked(archive, findings, batch)
             findings.batches += 1
             findings.records += batch.records
             findings.bytes += batch.bytes
-            _compare(check, findings, batch, readings[Room.RAW])
+            _compare(check, findings, batch, readings[Room.RAW], following)
         elif check is not None:
-            check.pass_over(batch, whole=batch is not drained[-1])
+            check.pass_over(batch, whole=following is not None)
         progress.step()
     if check is not None and not (drained and drained[-1].first_arrived_at >= span.end):
         check.finish(checkpoint)
@@ -145,13 +148,15 @@ def _beginning(shard_id: str, drained: Sequence[LedgerBatch], span: Span, checkp
     return Checkpoint(shard_id, start_at=checkpoint.start_at if checkpoint else None)
 
 
-def _compare(check: StreamCheck | None, findings: Findings, batch: LedgerBatch, raw: Reading) -> None:
+def _compare(
+    check: StreamCheck | None, findings: Findings, batch: LedgerBatch, raw: Reading, following: LedgerBatch | None
+) -> None:
     if check is None:
         findings.unprovable.add(batch.records, batch.first_arrived_at, batch.last_arrived_at)
     elif raw.removed_at is not None:
         check.pass_over(batch)
     else:
-        check.compare(batch, raw.table)
+        check.compare(batch, raw.events, following.first[0] if following else None)
 
 
 def _checked(archive: Archive, findings: Findings, batch: LedgerBatch) -> dict[Room, Reading]:

@@ -54,6 +54,7 @@ class Findings:
         orphans: raw objects in the span's hours that the ledger does not name. No difference.
         not_held: objects that housekeeping removed. No difference.
         unprovable: what the stream no longer holds. No difference.
+        gaps: what the stream had lost before it was drained. Told when it was found, so no difference here.
         undrained_from: when the first record arrived that is in the span and past its checkpoint. No difference.
     """
 
@@ -68,6 +69,7 @@ class Findings:
     unfinished: Names = field(default_factory=Names)
     orphans: Names = field(default_factory=Names)
     not_held: Names = field(default_factory=Names)
+    gaps: Names = field(default_factory=Names)
     unprovable: Unprovable = field(default_factory=Unprovable)
     undrained_from: datetime | None = None
 
@@ -107,6 +109,7 @@ class Findings:
             "unfinished": asdict(self.unfinished),
             "orphans": asdict(self.orphans),
             "not_held": asdict(self.not_held),
+            "gaps": asdict(self.gaps),
             "not_provable_by_stream": {
                 "records": self.unprovable.records,
                 "from": _iso(self.unprovable.start),
@@ -141,6 +144,7 @@ def _remarks(found: Findings) -> Iterator[tuple[str, str]]:
         "not finished yet": found.unfinished,
         "raw objects that the ledger does not name": found.orphans,
         "objects not held any more": found.not_held,
+        "gaps, lost before they could be drained": found.gaps,
     }
     yield from ((label, f"{some.count:,}") for label, some in names.items() if some.count)
     if found.unprovable.records:

@@ -2,13 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from include.adapters.kinesis import PAGE_LIMIT
 from include.drain.buffer import BufferHints
 from include.drain.read_shard import ShardSource, read_shard
-from include.errors import ConfigurationError
 from include.records import Checkpoint, StreamRecord
 
 PAGE = BufferHints(max_records=PAGE_LIMIT, max_bytes=1)
@@ -54,15 +52,9 @@ class ShardRecords:
     def _next_page(self) -> None:
         if self._pages:
             self._source.wait(PAUSE_S)
-        try:
-            read = read_shard(self._source, self._position, PAGE, AT_ONCE)
-        except ConfigurationError:
-            # Some streams know no position behind a record that they have dropped: begin with what they hold.
-            if self._pages or self._position.sequence_number is None:
-                raise
-            read = read_shard(self._source, Checkpoint(self._position.shard_id), PAGE, AT_ONCE)
+        # A position that the stream does not know is read from the oldest record on.
+        read = read_shard(self._source, self._position, PAGE, AT_ONCE)
         self._pages += 1
         self._page.extend(read.records)
         self._exhausted = read.ended or not read.records
-        if read.records:
-            self._position = replace(self._position, sequence_number=read.records[-1].sequence_number)
+        self._position = read.position

@@ -9,10 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-import pyarrow as pa
-
 from include.drain.payloads.unpack import SubRecord, unpack
-from include.drain.raw_batch import sub_records
 from include.records import StreamRecord
 
 Part = tuple[int, bytes]
@@ -44,10 +41,10 @@ class Comparison:
     absent: list[Absent] = field(default_factory=list)
 
 
-def held_records(raw: pa.Table) -> dict[str, Held]:
-    """Return what a raw table holds, by sequence number."""
+def held_records(events: Iterable[SubRecord]) -> dict[str, Held]:
+    """Return what a raw object holds, by sequence number."""
     held: dict[str, Held] = {}
-    for sub in sub_records(raw):
+    for sub in events:
         record = sub.record
         held.setdefault(record.sequence_number, Held(record.arrived_at, [])).parts.append(_part(sub))
     return held

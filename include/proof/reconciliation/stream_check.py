@@ -1,10 +1,9 @@
 """Follow one shard through the stream while its batches are checked, and add up what comes of it."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-import pyarrow as pa
-
+from include.drain.payloads.unpack import SubRecord
 from include.proof.reconciliation.report import Findings
 from include.proof.reconciliation.shard import ShardRecords
 from include.proof.reconciliation.stream import Absent, compare_records, held_records
@@ -36,13 +35,17 @@ class StreamCheck:
         ]
         self._lose(before, f"in no batch, before batch {batch.batch_id}")
 
-    def compare(self, batch: LedgerBatch, raw: pa.Table | None) -> None:
-        """Hold what ``raw/`` has of a batch against the stream; None: the object is missing or cannot be read."""
+    def compare(self, batch: LedgerBatch, events: Iterable[SubRecord], next_first: int | None = None) -> None:
+        """Hold what ``raw/`` has of a batch against the stream; no events: the object is missing or cannot be read.
+
+        What the next batch claims as well, from its sequence number ``next_first`` on, is compared with that one.
+        """
         first, last = batch.first[0], batch.last[0]
+        last = last if next_first is None else min(last, next_first - 1)
         # Records outside the batch's range are told as such already, and the stream has been read past some of them.
         held = {
             number: kept
-            for number, kept in (held_records(raw) if raw is not None else {}).items()
+            for number, kept in held_records(events).items()
             if number.isdecimal() and self._read_through < int(number) <= last
         }
         outcome = compare_records(held, self._through(last))

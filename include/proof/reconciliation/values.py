@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 import pyarrow as pa
 
+from include.drain.payloads.unpack import SubRecord
+from include.drain.raw_batch import sub_records
 from include.keys import Room
 
 
@@ -113,7 +116,7 @@ class LedgerBatch:
         return self.state in {"published", "quarantined"} and self.alertable is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """An object as it was found: its table and the SHA-256 of the file, or the ``problem`` and what is known of it.
 
@@ -126,6 +129,11 @@ class Reading:
     problem: Kind | None = None
     detail: str = ""
     removed_at: datetime | None = None
+
+    @cached_property
+    def events(self) -> list[SubRecord]:
+        """The events of a raw object, taken out of its table once; none without a table."""
+        return sub_records(self.table) if self.table is not None else []
 
 
 @dataclass(frozen=True, slots=True)

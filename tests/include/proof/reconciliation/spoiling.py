@@ -1,6 +1,7 @@
 """One thing spoilt in a world, and what kind of difference that is."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 from hypothesis import strategies as st
@@ -142,6 +143,16 @@ class Spoiler:
         )
         return Kind.RANGE
 
+    def forget_a_key(self) -> Kind:
+        held = self.world.ledger.batches[self.one_of(sorted(self.world.ledger.batches))]
+        assert held.validated is not None
+        held.validated = replace(held.validated, staged_key=None)
+        return Kind.CONSERVATION
+
+    def quarantine_what_is_published(self) -> Kind:
+        self.world.ledger.batches[self.one_of(sorted(self.world.ledger.batches))].state = "quarantined"
+        return Kind.CONSERVATION
+
     def overlap_a_range(self) -> Kind:
         batches = sorted(
             (held.batch for held in self.world.ledger.batches.values() if held.batch.shard_id == FIRST),
@@ -185,6 +196,8 @@ WAYS: list[Callable[[Spoiler], Kind]] = [
     Spoiler.miscount_what_was_filtered,
     Spoiler.forge_a_hash,
     Spoiler.shorten_a_range,
+    Spoiler.forget_a_key,
+    Spoiler.quarantine_what_is_published,
     Spoiler.overlap_a_range,
     Spoiler.slip_a_record_into_the_stream,
     Spoiler.forget_a_batch,

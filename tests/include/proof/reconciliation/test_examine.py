@@ -2,21 +2,25 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.adapters.kinesis import ExpiredIteratorError
+from include.adapters.kinesis import ExpiredIteratorError, UnknownSequenceError
 from include.drain.buffer import BufferHints
 from include.drain.drain import DrainRequest, drain
 from include.drain.payloads.mode import Payloads
-from include.errors import ConfigurationError, StreamThrottledError, TransientError
+from include.errors import StreamThrottledError, TransientError
 from include.keys import Room
+from include.ledger.ledger import Advance
+from include.parquet import from_parquet
 from include.proof.reconciliation import shard
 from include.proof.reconciliation.report import Findings
 from include.proof.reconciliation.values import Kind, Span
-from include.records import StreamRecord
+from include.records import Gap, GapReason, StreamRecord
 from tests.include.proof.reconciliation.spoiling import WAYS, Spoiler
 from tests.include.proof.reconciliation.world import DAY, FIRST, NOON, SECOND, World, event, filled_world
 
@@ -52,6 +56,24 @@ def test_whatever_is_spoilt_is_found_and_named(spoil: Callable[[Spoiler], Kind],
     assert kind in found.counts
     assert found.differences == sum(one.count for examples in found.examples.values() for one in examples)
     assert {one.kind for one in found.examples[kind]} == {kind}
+
+
+def test_an_overlap_is_not_taken_for_a_loss(world: World) -> None:
+    """What two batches claim is compared with the one that has it."""
+    first, second, _ = (key for key in world.keys(Room.RAW) if FIRST in key)
+    claimed = world.ledger.batches[world.named(second)].batch.first_sequence_number
+    world.amend(world.named(first), last_sequence_number=claimed)
+    assert world.examine().counts.keys() == {Kind.OVERLAP, Kind.RANGE}
+
+
+def test_records_that_lie_in_two_objects_are_not_foreign(world: World) -> None:
+    """An object that begins with the batch before it does not hold what it should; the stream has all of it."""
+    first, second, _ = (key for key in world.keys(Room.RAW) if FIRST in key)
+    doubled = from_parquet(world.objects.objects[first])
+    world.rewrite(second, lambda table: pa.concat_tables([doubled, table]))
+    counts = world.examine().counts
+    assert counts.keys() & {Kind.LOST, Kind.FOREIGN, Kind.ALTERED} == set()
+    assert Kind.RANGE in counts
 
 
 # -- what is no difference ---------------------------------------------------------------------------------------------
@@ -135,6 +157,16 @@ def test_a_change_of_the_payload_setting_changes_no_record(world: World) -> None
     assert no_difference(world.examine()).stream_records == 16
 
 
+@pytest.mark.parametrize(("hours", "told"), [(-30, 0), (-13, 1), (0, 1), (11, 1), (12, 0)])
+def test_a_gap_that_was_found_is_mentioned(world: World, hours: int, told: int) -> None:
+    """What nobody could drain is on neither side; the report of the days that it touches says so."""
+    start = NOON + timedelta(hours=hours)
+    gap = Gap("logs", FIRST, GapReason.RETENTION, None, start, start + timedelta(hours=2))
+    advance = Advance("logs", FIRST, world.ledger.checkpoints("logs")[FIRST].version, None, False, None, gap=gap)
+    world.ledger.commit_drain(None, advance, "run", world.now)
+    assert no_difference(world.examine()).gaps.count == told
+
+
 def test_an_empty_span_of_an_unknown_stream_is_equal() -> None:
     """A stream that was never drained need not even exist."""
     world = World()
@@ -208,6 +240,25 @@ def test_a_stream_that_was_first_drained_from_a_time_on_has_lost_nothing_before_
     assert no_difference(world.examine()).stream_records == 1
 
 
+@pytest.mark.parametrize("day", [0, 1])
+def test_only_the_spans_own_records_are_read(day: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading begins behind the batch before the span and ends before the batch behind it."""
+    world, *spans = days()
+    monkeypatch.setattr(shard, "PAGE", BufferHints(1, 1))
+    read: list[str] = []
+    page = world.stream.page
+
+    def noted(*arguments: Any) -> Any:
+        answer = page(*arguments)
+        read.extend(record.sequence_number for record in answer.records)
+        return answer
+
+    monkeypatch.setattr(world.stream, "page", noted)
+    no_difference(world.examine(spans[day]))
+    numbers = [record.sequence_number for record in world.records(FIRST)]
+    assert set(read) == ({*numbers[:5]} if day == 0 else {*numbers[4:]})
+
+
 # -- the stream as it is -----------------------------------------------------------------------------------------------
 
 
@@ -233,7 +284,7 @@ def test_a_position_that_the_stream_does_not_know_any_more_is_no_obstacle() -> N
 
     def refuse(stream: str, checkpoint: object) -> str:
         if getattr(checkpoint, "sequence_number", None) == unknown:
-            raise ConfigurationError("refused: unknown sequence number")
+            raise UnknownSequenceError("refused: unknown sequence number")
         return iterator(stream, checkpoint)  # type: ignore[arg-type]
 
     world.stream.iterator = refuse  # type: ignore[method-assign,assignment]

@@ -134,6 +134,10 @@ class World:
         """Take a batch out of the ledger."""
         del self.ledger._tables.batches[batch_id]
 
+    def named(self, raw_key: str) -> str:
+        """Return the id of the batch whose raw object this is."""
+        return next(held.batch.batch_id for held in self.ledger.batches.values() if held.batch.raw_key == raw_key)
+
     def records(self, shard_id: str) -> list:  # type: ignore[type-arg]
         """Return the stream's own list of a shard's records."""
         return self.stream._logs[shard_id].records
