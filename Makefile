@@ -62,6 +62,11 @@ test: $(DEV_STAMP) ## Run the tests, on two cores; some of them: make test ARGS=
 crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)
 	@$(VENV)/bin/python -m tests.crash --kills $(or $(KILLS),1000) --seed $(or $(SEED),1)
 
+.PHONY: outage-test
+outage-test: $(RUN_STAMP) ## Take a server away while records flow, and prove that nothing was lost (SERVER, HOW, SECONDS, RATE, PACE, KINESIS, SEED)
+	@$(VENV)/bin/python -m tests.crash.outage --server $(or $(SERVER),s3) --how $(or $(HOW),kill) --seconds $(or $(SECONDS),60) \
+		--rate $(or $(RATE),500) --pace $(or $(PACE),balanced) --kinesis $(or $(KINESIS),kinesalite) --seed $(or $(SEED),1)
+
 .PHONY: fuzz-test
 fuzz-test: $(RUN_STAMP) ## Put fuzzed records through drain and validation, and prove that each is accepted or kept (RECORDS, SEED)
 	@$(VENV)/bin/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1)

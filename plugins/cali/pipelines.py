@@ -23,7 +23,8 @@ DEFAULT_ARGUMENTS: "Mapping[str, Any]" = {
     # the next run takes up the work.
     "retries": 3,
     "retry_delay": timedelta(seconds=2),
-    "retry_exponential_backoff": True,
+    # A factor: True would be 1, a delay that never grows.
+    "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(seconds=30),
     "execution_timeout": timedelta(minutes=10),
 }

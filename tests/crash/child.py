@@ -85,9 +85,10 @@ class Order:
         owner: whose claims it makes: the dead child's name for its retry, another for another run.
         ahead: how far its clock runs ahead of the machine's.
         point, occurrence, sent: where it sends itself which signal; without a point, nowhere.
-        steps: what it does in one cycle.
+        steps: what it does in one cycle. hints: what closes the drain's batches.
         cycles: how many cycles until it ends; None: until it is killed, or with ``until_idle`` until nothing waits.
         until_idle: end when nothing waits any more; its clock then skips what it would have to wait for.
+        strict: end with 1 when a step failed, as a task of Airflow's fails.
         report: where it writes what it did, as JSON, when it ends by itself.
     """
 
@@ -98,8 +99,10 @@ class Order:
     occurrence: int = 1
     sent: signal.Signals = signal.SIGKILL
     steps: Sequence[Step] = ALL_STEPS
+    hints: BufferHints = field(default_factory=BufferHints)
     cycles: int | None = None
     until_idle: bool = False
+    strict: bool = False
     report: Path | None = None
 
 
@@ -158,8 +161,8 @@ def start(order: Order, site: Site) -> Child:
     code = 1
     try:
         _become_child(site.log)
-        _Work(order, site, position, lambda: os.getppid() == parent).run()
-        code = 0
+        report = _Work(order, site, position, lambda: os.getppid() == parent).run()
+        code = int(order.strict and bool(report.errors))
     except BaseException:
         log.exception("the child broke owner=%s", order.owner)
     finally:
@@ -209,7 +212,7 @@ class _Work:
         self._store = FusedStore(S3ObjectStore(site.childrens.s3, site.bucket), self._fuse)
         self._report = _Report()
 
-    def run(self) -> None:
+    def run(self) -> _Report:
         with fused_connection(self._site.postgres_uri, self._fuse) as connection:
             self._ledger = PostgresLedger(connection)
             self._alerts = PostgresAlertStore(connection)
@@ -222,6 +225,7 @@ class _Work:
                 self._wait(PAUSE_S)
         if self._order.report:
             self._order.report.write_text(json.dumps(asdict(self._report)), encoding="utf-8")
+        return self._report
 
     def _cycle(self) -> None:
         """Do each step once; a step that fails is tried again in the next cycle, as Airflow retries a task."""
@@ -247,7 +251,7 @@ class _Work:
     def _drain(self) -> list[str]:
         reader = FusedReader(BotoStreamReader(self._site.childrens.kinesis), self._fuse)
         source = ShardSource(self._order.stream, self._order.stream, reader, self._clock.now, self._wait)
-        report = drain(source, self._store, self._ledger, DrainRequest(self._order.owner, BufferHints()))
+        report = drain(source, self._store, self._ledger, DrainRequest(self._order.owner, self._order.hints))
         if report.batches:
             self._fuse.reach(Point.DRAINED)
         return [batch.batch_id for batch in report.batches]

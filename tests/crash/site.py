@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from include.errors import TransientError
 from include.sql.migrate import upgrade
 from local.servers.aws import Credentials, client
-from local.servers.kinesis import Kinesalite
+from local.servers.kinesis import Kinesalite, KinesisLocal
 from local.servers.node import install_packages
 from local.servers.object_store import ObjectStore
 from local.servers.postgres import PostgresServer
-from local.servers.server import LOOPBACK, running
+from local.servers.server import LOOPBACK, Server, running
 from local.servers.slack import SlackServer
 
 BUCKET = "cali"
@@ -32,6 +32,32 @@ class SturdyKinesalite(Kinesalite):
     def environment(self) -> Mapping[str, str]:
         """Have Node load what keeps it up."""
         return {"NODE_OPTIONS": f"--require={Path(__file__).with_name('outlive_clients.cjs')}"}
+
+
+class Switch:
+    """A server that can be switched off and on again, on the same port and with the same data."""
+
+    def __init__(self, server: Server, log: Path) -> None:
+        self.server = server
+        self._log = log
+        self._running = ExitStack()
+
+    def on(self) -> None:
+        """Start the server and return when it answers.
+
+        Raises:
+            TransientError: it did not answer in time.
+        """
+        self._process = self._running.enter_context(running(self.server, self._log))
+
+    def off(self) -> None:
+        """Stop the server in good order."""
+        self._running.close()
+
+    def kill(self) -> None:
+        """End the server by SIGKILL."""
+        self._process.kill()
+        self._running.close()
 
 
 class Clients(NamedTuple):
@@ -52,6 +78,7 @@ class Site:
     postgres_uri: str = field(repr=False)
     childrens: Clients
     parents: Clients
+    switches: Mapping[str, Switch]
     slack_api: str
     slack_token: str = field(repr=False)
     bucket: str = BUCKET
@@ -84,18 +111,22 @@ class Site:
 
 
 @contextmanager
-def started_site(folder: Path) -> Iterator[Site]:
+def started_site(folder: Path, kinesis_server: type[Kinesalite | KinesisLocal] = SturdyKinesalite) -> Iterator[Site]:
     """Start the servers on free ports, with their data in ``folder``, for the length of a ``with`` block."""
     install_packages()
     credentials = Credentials("test", "test-secret")
     postgres_port, kinesis_port, s3_port, slack_port = _free_ports(4)
     postgres = PostgresServer(folder / "postgres", postgres_port, secrets.token_hex(8))
-    kinesis = SturdyKinesalite(folder / "kinesis", kinesis_port, credentials)
+    kinesis = kinesis_server(folder / "kinesis", kinesis_port, credentials)
     s3 = ObjectStore(folder / "s3", s3_port, credentials)
     slack = SlackServer(folder / "slack", slack_port, f"xoxb-{secrets.token_hex(8)}")
     with ExitStack() as stack:
-        for server in (postgres, kinesis, s3, slack):
-            stack.enter_context(running(server, folder / f"{server.name}.log"))
+        switches = {
+            server.name: Switch(server, folder / f"{server.name}.log") for server in (postgres, kinesis, s3, slack)
+        }
+        for switch in switches.values():
+            stack.callback(switch.off)
+            switch.on()
         upgrade(postgres.uri())
         childrens, parents = (
             Clients(
@@ -104,7 +135,7 @@ def started_site(folder: Path) -> Iterator[Site]:
             )
             for _ in range(2)
         )
-        site = Site(folder, postgres.uri(), childrens, parents, slack.api, slack.token)
+        site = Site(folder, postgres.uri(), childrens, parents, switches, slack.api, slack.token)
         site.parents.s3.create_bucket(Bucket=site.bucket)
         yield site
 

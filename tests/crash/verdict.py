@@ -22,6 +22,7 @@ UNIQUE_SHARE = 0.99
 """What share of a batch's rows must have an event id of their own to be published, as the suite has it."""
 NAMED = "select raw_key from cali.micro_batches where stream = %(stream)s"
 REDONE = "select attempts - 1 as again from cali.batch_stages where stream = %(stream)s"
+GROUPS = "select * from cali.alert_groups where stream = %(stream)s"
 OPENINGS = """
     select outbox.group_id, outbox.message_key from cali.alert_outbox as outbox
     join cali.alert_groups as groups on groups.id = outbox.group_id
@@ -85,11 +86,11 @@ def judge(site: Site, stream: str, put: Counter[str]) -> Verdict:
     store = S3ObjectStore(site.parents.s3, site.bucket)
     with psycopg.connect(site.postgres_uri, autocommit=True) as connection:
         counts = ledger_counts(connection, stream)
-        groups = _rows(connection, "select * from cali.alert_groups where stream = %(stream)s", stream)
-        openings = _rows(connection, OPENINGS, stream)
-        named = {row["raw_key"] for row in _rows(connection, NAMED, stream)}
-        redone = sum(row["again"] for row in _rows(connection, REDONE, stream))
-    proof = compare(_accepted(read(site.journal(stream))), holdings(store, stream))
+        groups = rows_of(connection, GROUPS, stream)
+        openings = rows_of(connection, OPENINGS, stream)
+        named = {row["raw_key"] for row in rows_of(connection, NAMED, stream)}
+        redone = sum(row["again"] for row in rows_of(connection, REDONE, stream))
+    proof = compare(accepted(read(site.journal(stream))), holdings(store, stream))
     return Verdict(
         proof=proof,
         redone=redone,
@@ -141,7 +142,8 @@ def count_in(message: Mapping[str, Any]) -> int:
     return int(count.replace(",", ""))
 
 
-def _accepted(entries: Iterable[JournalEntry]) -> Iterable[Accepted]:
+def accepted(entries: Iterable[JournalEntry]) -> Iterable[Accepted]:
+    """Yield the journal's records whose acceptance is certain."""
     for entry in entries:
         if entry.shard_id is not None and entry.sequence_number is not None:
             yield Accepted(Identity(entry.shard_id, entry.sequence_number, 0), entry.sha256, entry.kind == VALID)
@@ -173,6 +175,7 @@ def _publishable(rows: Sequence[Mapping[str, Any]]) -> bool:
     return sum(count == 1 for count in ids.values()) >= UNIQUE_SHARE * len(rows)
 
 
-def _rows(connection: psycopg.Connection, statement: LiteralString, stream: str) -> list[dict[str, Any]]:
+def rows_of(connection: psycopg.Connection, statement: LiteralString, stream: str) -> list[dict[str, Any]]:
+    """Return the rows of a statement about a stream."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement, {"stream": stream}).fetchall()

@@ -1,22 +1,18 @@
 """What a fuzz test puts on the stream: sound payloads and damaged ones, each with what is known about its outcome."""
 
-import gzip
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache
 from random import Random
 
 from include.drain.payloads.unpack import MOST_LAYERS
 from include.simulator.record import GeneratorOptions, SimulatedRecord
 from include.simulator.registry import simulation
 from tests.fuzz.damage import damaged, odd_value, poison
-from tests.include.drain.packing import COMPRESSIONS, NOW, aggregate, cloudwatch, sealed
+from tests.include.drain.packing import COMPRESSIONS, NOW, aggregate, cloudwatch, gzipped, sealed
 
-GZIP = partial(gzip.compress, mtime=0)
-"""Without the time in its header the same data is the same bytes."""
-PACKS = {**COMPRESSIONS, "gzip": GZIP}
 POOL = 2_000
 """Events and broken events of the simulator that a seed has; all else is made of them."""
 MOST_JOINED = 6
@@ -126,7 +122,7 @@ class Fuzzer:
         return self._rng.choices(self._events, k=self._rng.randint(least, MOST_JOINED))
 
     def _pack(self, data: bytes) -> bytes:
-        return self._rng.choice(list(PACKS.values()))(data)
+        return self._rng.choice(list(COMPRESSIONS.values()))(data)
 
     def _event(self, kind: Kind) -> Payload:
         data = self._one()
@@ -158,7 +154,7 @@ class Fuzzer:
         return Payload(kind, data, tuple(events), sound=True)
 
     def _packed(self, kind: Kind) -> Payload:
-        codec, pack = self._rng.choice(list(PACKS.items()))
+        codec, pack = self._rng.choice(list(COMPRESSIONS.items()))
         events = self._some()
         data = pack(b"\n".join(events))
         if kind is Kind.PACKED:
@@ -169,7 +165,7 @@ class Fuzzer:
     def _cloudwatch(self, kind: Kind) -> Payload:
         events = self._some()
         messages: list[object] = [event.decode() for event in events]
-        pack = self._rng.choice((GZIP, bytes))
+        pack = self._rng.choice((gzipped, bytes))
         if kind is Kind.CLOUDWATCH:
             return Payload(kind, pack(cloudwatch(messages)), tuple(events), sound=True)
         if self._rng.random() < 1 / 2:
