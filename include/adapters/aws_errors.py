@@ -1,7 +1,8 @@
 """What AWS' clients raise, told in CALI's own few errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,6 +16,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from include.errors import ConfigurationError, StreamThrottledError, TransientError
+
+Answer = TypeVar("Answer", bound=Mapping[str, Any])
 
 THROTTLED = frozenset(
     {"ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException", "SlowDown"}
@@ -45,6 +48,19 @@ def explained(what: str) -> Iterator[None]:
         raise ConfigurationError(f"{what} cannot be called: {error}") from error
     except (BotoCoreError, ResponseParserError) as error:
         raise TransientError(f"{what} did not answer: {error}; the work stays where it was") from error
+
+
+def whole(answer: Answer, member: str) -> Answer:
+    """Return an answer that has the member that each answer of its kind has.
+
+    botocore takes a body that breaks off, and is no JSON any more, for one without members.
+
+    Raises:
+        ResponseParserError: it has not; ``explained`` tells it as a server's that answered in half.
+    """
+    if member not in answer:
+        raise ResponseParserError(f"the answer breaks off before {member}")
+    return answer
 
 
 def _explain_answer(what: str, error: ClientError) -> Exception:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
-from include.adapters.aws_errors import code_of, explained
+from include.adapters.aws_errors import code_of, explained, whole
 from include.errors import CaliError, TransientError
 from include.records import Checkpoint, Page, Shard, StreamRecord
 
@@ -107,10 +107,10 @@ class BotoStreamReader:
         """Return every shard that the stream still knows, in pages of Kinesis' own size."""
         with explained(f"Kinesis stream {stream}"):
             answer = self._client.list_shards(StreamName=stream)
-            described = list(answer["Shards"])
+            described = list(whole(answer, "Shards")["Shards"])
             while token := answer.get("NextToken"):
                 answer = self._client.list_shards(NextToken=token)
-                described.extend(answer["Shards"])
+                described.extend(whole(answer, "Shards")["Shards"])
         if not described:
             # A stream has at least one shard, unless it is just being made or deleted.
             raise TransientError(f"Kinesis stream {stream} names no shard; the checkpoints stay where they are")
@@ -119,14 +119,16 @@ class BotoStreamReader:
     def retention(self, stream: str) -> timedelta:
         """Return how long the stream keeps a record."""
         with explained(f"Kinesis stream {stream}"):
-            summary = self._client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+            answer = self._client.describe_stream_summary(StreamName=stream)
+            summary = whole(answer, "StreamDescriptionSummary")["StreamDescriptionSummary"]
         return timedelta(hours=summary["RetentionPeriodHours"])
 
     def iterator(self, stream: str, checkpoint: Checkpoint) -> str:
         """Return an iterator right behind the checkpoint."""
         with explained(f"Kinesis stream {stream}, {checkpoint.shard_id}"):
             try:
-                return self._client.get_shard_iterator(**iterator_arguments(stream, checkpoint))["ShardIterator"]
+                answer = self._client.get_shard_iterator(**iterator_arguments(stream, checkpoint))
+                return whole(answer, "ShardIterator")["ShardIterator"]
             except ClientError as error:
                 if checkpoint.sequence_number is None or code_of(error) not in REFUSED_SEQUENCE:
                     raise
@@ -145,6 +147,7 @@ class BotoStreamReader:
                 if code_of(error) == "ExpiredIteratorException":
                     raise ExpiredIteratorError(iterator) from error
                 raise
+            whole(answer, "Records")
         records = tuple(
             StreamRecord(
                 record["SequenceNumber"],

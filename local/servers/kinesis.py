@@ -23,6 +23,8 @@ from local.servers.server import LOOPBACK
 log = logging.getLogger(__name__)
 
 _STATE_FILE = "kinesis-data.json"
+PAUSE_MS = 50
+"""How long making, deleting, splitting and merging take: long enough to be seen, a tenth of what the emulators take."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class KinesisLocal(_Kinesis):
         streams = ",".join(f"{stream}:2:{self.credentials.region}" for stream in self.streams)
         return {
             "AWS_REGION": self.credentials.region,
+            "CREATE_STREAM_DURATION": f"{PAUSE_MS}ms",
+            "DELETE_STREAM_DURATION": f"{PAUSE_MS}ms",
+            "MERGE_SHARDS_DURATION": f"{PAUSE_MS}ms",
+            "SPLIT_SHARD_DURATION": f"{PAUSE_MS}ms",
             "KINESIS_MOCK_CERT_PATH": str(MODULES / "kinesis-local" / "server.json"),
             "KINESIS_MOCK_PLAIN_PORT": str(self.port),
             "KINESIS_MOCK_TLS_PORT": "0",
@@ -107,4 +113,6 @@ class Kinesalite(_Kinesis):
     def command(self) -> tuple[str, ...]:
         """Node on its command-line script."""
         script = node_command(MODULES / "kinesalite" / "cli.js")
-        return (*script, "--port", str(self.port), "--path", str(self.folder / "kinesalite"), "--shardLimit", "100")
+        pauses = [f"--{verb}StreamMs={PAUSE_MS}" for verb in ("create", "delete", "update")]
+        folder = str(self.folder / "kinesalite")
+        return (*script, "--port", str(self.port), "--path", folder, "--shardLimit", "100", *pauses)

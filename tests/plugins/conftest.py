@@ -57,7 +57,9 @@ class Servers:
         """Delete the stream and make one of the same name."""
         self.kinesis.delete_stream(StreamName=self.kinesis_stream)
         deadline = time.monotonic() + DEADLINE_S
-        while self.kinesis_stream in self.kinesis.list_streams()["StreamNames"]:
+        # Sequence numbers begin with the second in which their stream was made.
+        later = time.time() + 1.1
+        while self.kinesis_stream in self.kinesis.list_streams()["StreamNames"] or time.time() < later:
             assert time.monotonic() < deadline, "the emulator did not finish"
             time.sleep(0.02)
         self.kinesis.create_stream(StreamName=self.kinesis_stream, ShardCount=1)

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from include.adapters.aws_errors import THROTTLED, code_of, explained
+from include.adapters.aws_errors import THROTTLED, code_of, explained, whole
 from include.errors import CaliError, StreamThrottledError, TransientError
 
 ENDPOINT = "http://127.0.0.1:9"
@@ -90,6 +90,13 @@ def test_a_client_that_is_set_up_wrongly_is_permanent(error: Exception) -> None:
 def test_every_message_names_what_was_asked_for(error: Exception) -> None:
     """Who reads it knows which stream or object it is about."""
     assert str(told(error)).startswith("s3://cali/key ")
+
+
+def test_an_answer_without_what_it_must_hold_passes() -> None:
+    """A body that broke off is no empty page: botocore says nothing of it."""
+    assert whole({"Records": []}, "Records") == {"Records": []}
+    with pytest.raises(TransientError, match="breaks off before Records"), explained("Kinesis stream logs"):
+        whole({"message": '{"Recor'}, "Records")
 
 
 def test_other_errors_are_left_alone() -> None:

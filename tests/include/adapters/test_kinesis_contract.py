@@ -64,11 +64,11 @@ class EmulatorSource:
         self._wait_until_active()
 
     def recreate(self) -> None:
-        # Sequence numbers begin with the second in which their stream was made.
-        born = self._summary()["StreamCreationTimestamp"]
+        # Sequence numbers begin with the second in which their stream was made, with kinesalite two seconds before.
+        later = time.time() + 2.1
         self._client.delete_stream(StreamName=self.name)
         deadline = time.monotonic() + DEADLINE_S
-        while self.name in self._client.list_streams()["StreamNames"] or time.time() < born.timestamp() + 1:
+        while self.name in self._client.list_streams()["StreamNames"] or time.time() < later:
             assert time.monotonic() < deadline, "the emulator did not finish"
             time.sleep(0.05)
         self._create()
