@@ -56,6 +56,8 @@ class PostgresServer:
             "port": str(self.port),
             "unix_socket_directories": "",
             "max_connections": "200",
+            # 18.4's asynchronous I/O workers have been seen to crash (SIGSEGV) and to take every session with them.
+            "io_method": "sync",
             "timezone": "UTC",
             "log_timezone": "UTC",
         }

@@ -67,9 +67,9 @@ def trigger_from_the_command_line(running_stack: RunningStack, dag_id: str, fiel
     return run_id
 
 
-def test_every_dag_is_tried(started_stack: RunningStack) -> None:
+def test_every_dag_is_tried(running_stack: RunningStack) -> None:
     """A DAG that is added has to be triggered here as well."""
-    dags = started_stack.airflow.get("dags", limit=100)["dags"]
+    dags = running_stack.airflow.get("dags", limit=100)["dags"]
     assert {dag["dag_id"] for dag in dags} == set(FORMS)
 
 
