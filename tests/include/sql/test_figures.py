@@ -81,6 +81,16 @@ def test_sizes_of_batches_are_those_of_the_last_day(connection: psycopg.Connecti
     assert rows(connection, "select * from cali.batch_sizes") == [("logs", 3, 2, 9, 9, 2, 9, 9)]
 
 
+def test_a_redriven_batch_is_in_no_figure_of_the_drains_pace(
+    connection: psycopg.Connection, publisher: Publisher
+) -> None:
+    """It is as late as its mending was, which says nothing of the way of a record."""
+    publisher.publish(utc_now())
+    connection.execute("update cali.micro_batches set origin_batch_id = batch_id")
+    assert rows(connection, "select * from cali.batch_sizes") == []
+    assert rows(connection, "select * from cali.stage_durations") == []
+
+
 def test_durations_are_told_stage_by_stage(connection: psycopg.Connection, publisher: Publisher) -> None:
     """From the last record's arrival to the ledger, from there to each stage's end, and the whole way."""
     publisher.publish(utc_now())
@@ -102,12 +112,13 @@ def test_durations_are_told_stage_by_stage(connection: psycopg.Connection, publi
 
 
 def test_dead_letters_are_counted_by_reason(connection: psycopg.Connection, publisher: Publisher) -> None:
-    """The most frequent reason comes first."""
+    """The most frequent reason comes first, with how many of them were redriven."""
     now = utc_now()
     for number, groups in enumerate([[("missing", 1)], [("missing", 1), ("json_invalid", 3)]]):
         publisher._drain(now, number * 100, sum(count for _, count in groups))
         (claim,) = publisher.ledger.claim("logs", Stage.VALIDATE, "run", 1, LEASE, now)
         dead = [DeadLetterGroup("validate", reason, count, "x") for reason, count in groups]
         publisher.ledger.complete_validate(claim, Validated(0, None, "dlq/1", dead), now)
-    told = rows(connection, "select reason, redrive_state, records, batches from cali.dead_letters_by_reason")
-    assert told == [("json_invalid", "open", 3, 1), ("missing", "open", 2, 2)]
+    connection.execute("update cali.dead_letters set redriven_records = 1 where reason = 'json_invalid'")
+    told = rows(connection, "select reason, redrive_state, records, redriven, batches from cali.dead_letters_by_reason")
+    assert told == [("json_invalid", "open", 3, 1, 1), ("missing", "open", 2, 0, 2)]

@@ -165,7 +165,7 @@ select stream, count(*) as batches,
        percentile_disc(0.95) within group (order by bytes) as bytes_p95,
        max(bytes) as bytes_max
 from cali.micro_batches
-where generation = 0 and drained_at > now() - interval '24 hours'
+where generation = 0 and origin_batch_id is null and drained_at > now() - interval '24 hours'
 group by stream;
 
 create view cali.stage_durations as
@@ -184,14 +184,16 @@ from (
                (4, 'audit', validated_at, audited_at),
                (5, 'oldest record to verdict', first_arrived_at, audited_at)
     ) as steps (place, stage, began, ended)
-    where batches.generation = 0 and batches.drained_at > now() - interval '24 hours' and steps.ended is not null
+    -- A redriven batch is as late as its mending was.
+    where batches.generation = 0 and batches.origin_batch_id is null
+      and batches.drained_at > now() - interval '24 hours' and steps.ended is not null
 ) as measured
 group by stream, place, stage
 order by stream, place;
 
 create view cali.dead_letters_by_reason as
 select batches.stream, letters.stage, letters.reason, letters.redrive_state, sum(letters.records)::bigint as records,
-       count(*) as batches, max(letters.created_at) as newest_at
+       sum(letters.redriven_records)::bigint as redriven, count(*) as batches, max(letters.created_at) as newest_at
 from cali.dead_letters as letters
 join cali.micro_batches as batches using (batch_id)
 where batches.generation = 0
