@@ -215,6 +215,9 @@ class Ledger(Protocol):
         ...
 
 
-def retry_delay(attempts: int) -> timedelta:
-    """Return how long a failed stage rests: 2, 4, 8 … seconds, at most five minutes."""
-    return timedelta(seconds=min(2 ** min(attempts, 9), 300))
+def retry_delay(attempts: int, *, transient: bool) -> timedelta:
+    """Return how long a failed stage rests: 2, 4, 8 … seconds, at most five minutes.
+
+    When a server was away it rests half a minute at most: whatever waited is to be through soon after its return.
+    """
+    return timedelta(seconds=min(2 ** min(attempts, 9), 30 if transient else 300))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from include.adapters.object_store import ObjectStore
-from include.errors import CaliError, FencedError
+from include.errors import CaliError, FencedError, TransientError
 from include.ledger.ledger import Claim, Ledger, Stage, retry_delay
 from include.records import Clock
 from include.streams.stream import Stream
@@ -68,7 +68,8 @@ def work_off(place: Workplace, stage: Stage, do: Callable[[Claim, StageReport], 
             log.info("batch left to another run batch=%s stage=%s reason=%s", claim.batch_id, stage, error)
         except Exception as error:  # noqa: BLE001 - a batch's own trouble, whatever it is, must not hold up the others
             log.warning("batch given back batch=%s stage=%s error=%s", claim.batch_id, stage, error)
-            place.ledger.release(claim, f"{type(error).__name__}: {error}", place.clock() + retry_delay(claim.token))
+            rest = retry_delay(claim.token, transient=isinstance(error, TransientError))
+            place.ledger.release(claim, f"{type(error).__name__}: {error}", place.clock() + rest)
             errors.append(error)
     if errors:
         raise errors[0] if isinstance(errors[0], CaliError) else CaliError(f"{stage}: {errors[0]!r}") from errors[0]

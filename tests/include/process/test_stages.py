@@ -35,15 +35,16 @@ class FaultyStore(InMemoryObjectStore):
     def __init__(self) -> None:
         super().__init__()
         self.refused = ""
+        self.error: type[CaliError] = TransientError
 
     def put(self, key: str, data: bytes, content_type: str = "") -> None:
         if self.refused and self.refused in key:
-            raise TransientError(f"{key} did not answer")
+            raise self.error(f"{key} did not answer")
         super().put(key, data, content_type)
 
     def get(self, key: str) -> bytes:
         if self.refused and self.refused in key:
-            raise TransientError(f"{key} did not answer")
+            raise self.error(f"{key} did not answer")
         return super().get(key)
 
 
@@ -252,6 +253,20 @@ def test_a_failed_batch_rests_before_it_is_tried_again(world: World) -> None:
     with pytest.raises(TransientError):
         world.validate()
     assert world.validate().batches == []
+
+
+@pytest.mark.parametrize("error", [TransientError, CaliError])
+def test_however_often_it_failed_its_rest_is_bounded(world: World, error: type[CaliError]) -> None:
+    """A server that comes back finds its work taken up within half a minute; a fault of a batch's own rests longer."""
+    world.drain(event(1))
+    world.store.refused, world.store.error = "raw/", error
+    for _ in range(12):
+        with pytest.raises(CaliError):
+            world.validate()
+        world.now += timedelta(minutes=5)
+    world.store.refused = ""
+    world.now += timedelta(seconds=30) - timedelta(minutes=5)
+    assert (len(world.validate().batches) == 1) == (error is TransientError)
 
 
 def test_a_killed_stage_is_done_once_by_the_next_run(world: World) -> None:
