@@ -1,0 +1,1 @@
+"""Service levels: what was promised of a pipeline, and one verdict for every window of the promise."""

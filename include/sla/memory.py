@@ -1,0 +1,117 @@
+"""The recorder in memory: the twin of ``include.sla.postgres`` for tests of everything above it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from include.sla.contract import (
+    VIOLATIONS,
+    Completion,
+    DefinitionVersion,
+    Judgement,
+    RecordedVerdict,
+    Verdict,
+    Violation,
+    Window,
+)
+from include.sla.verdict import first_completion
+
+Key = tuple[int, datetime]
+
+
+class InMemoryRecorder:
+    """A ``Recorder`` of the versions of definitions that it is given."""
+
+    def __init__(self, versions: Sequence[DefinitionVersion] = ()) -> None:
+        self.versions = list(versions)
+        self._known_since: datetime | None = None
+        self._completions: dict[tuple[str, str, datetime], Completion] = {}
+        self._judgements: dict[Key, Judgement] = {}
+        self._verdicts: dict[Key, RecordedVerdict] = {}
+        self._corrections: list[RecordedVerdict] = []
+        self._violations: dict[Key, Violation] = {}
+
+    def definitions(self) -> Mapping[int, Sequence[DefinitionVersion]]:
+        """Return every definition's versions in their order."""
+        ordered = sorted(self.versions, key=lambda one: (one.definition_id, one.version))
+        return {
+            of: [one for one in ordered if one.definition_id == of] for of in {one.definition_id for one in ordered}
+        }
+
+    def log(self, completion: Completion) -> None:
+        """Write a completion down, once."""
+        key = (completion.pipeline_name, completion.run_id, completion.covers_to)
+        self._completions.setdefault(key, completion)
+
+    def known_since(self, now: datetime) -> datetime:
+        """Return since when no completion is missing in the log."""
+        self._known_since = self._known_since or now
+        return self._known_since
+
+    def first_completion(self, window: Window, now: datetime) -> datetime | None:
+        """Return when a window was first completed, up to ``now``."""
+        return first_completion(window, self._completions.values(), now)
+
+    def judged_until(self, definition_id: int) -> datetime | None:
+        """Return the end of the newest window that has a verdict."""
+        return max((one.window_end for one in self.verdicts(definition_id)), default=None)
+
+    def record(self, judgement: Judgement, now: datetime) -> bool:
+        """Write a verdict, with the violation where it is one."""
+        key = _key(judgement.window)
+        if key in self._verdicts:
+            return False
+        self._verdicts[key] = _recorded(judgement, now)
+        self._judgements[key] = judgement
+        if judgement.verdict in VIOLATIONS:
+            violation = Violation(*key, judgement.window.due, detected_at=now, cause=judgement.reason)
+            self._violations[key] = _completed(violation, judgement, now) if judgement.completed_at else violation
+        return True
+
+    def belated(self, now: datetime, most: int) -> Sequence[tuple[Window, datetime]]:
+        """Return missed windows that were completed up to ``now``."""
+        missed = [self._judgements[key].window for key, one in self._verdicts.items() if one.verdict is Verdict.MISSED]
+        missed.sort(key=lambda window: (window.due, window.definition_id, window.start))
+        found = ((window, self.first_completion(window, now)) for window in missed)
+        return [(window, completed_at) for window, completed_at in found if completed_at][:most]
+
+    def correct(self, judgement: Judgement, now: datetime) -> bool:
+        """Put a verdict in the place of ``missed`` and keep the old one."""
+        key = _key(judgement.window)
+        old = self._verdicts[key]
+        if old.verdict is not Verdict.MISSED:
+            return False
+        self._corrections.append(replace(old, replaced_at=now))
+        self._verdicts[key] = _recorded(judgement, now)
+        self._violations[key] = _completed(self._violations[key], judgement, now)
+        return True
+
+    def verdicts(self, definition_id: int) -> Sequence[RecordedVerdict]:
+        """Return a definition's verdicts in the order of the windows."""
+        return [self._verdicts[key] for key in sorted(self._verdicts) if key[0] == definition_id]
+
+    def corrections(self, definition_id: int) -> Sequence[RecordedVerdict]:
+        """Return the verdicts that were replaced, in the order of the windows."""
+        of = [one for one in self._corrections if one.definition_id == definition_id]
+        return sorted(of, key=lambda one: one.window_start)
+
+    def violations(self, definition_id: int) -> Sequence[Violation]:
+        """Return a definition's violations in the order of the windows."""
+        return [self._violations[key] for key in sorted(self._violations) if key[0] == definition_id]
+
+
+def _key(window: Window) -> Key:
+    return window.definition_id, window.start
+
+
+def _recorded(judgement: Judgement, now: datetime) -> RecordedVerdict:
+    window = judgement.window
+    return RecordedVerdict(
+        window.definition_id, window.version, window.start, window.end, judgement.verdict, judgement.reason, now
+    )
+
+
+def _completed(violation: Violation, judgement: Judgement, now: datetime) -> Violation:
+    return replace(
+        violation, completed_at=judgement.completed_at, minutes_late=judgement.minutes_late, recovered_at=now
+    )

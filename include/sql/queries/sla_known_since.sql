@@ -1,0 +1,1 @@
+select known_since from cali.completion_log_horizon
