@@ -71,6 +71,11 @@ outage-test: $(RUN_STAMP) ## Take a server away while records flow, and prove th
 fuzz-test: $(RUN_STAMP) ## Put fuzzed records through drain and validation, and prove that each is accepted or kept (RECORDS, SEED)
 	@$(VENV)/bin/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1)
 
+.PHONY: bench
+bench: $(RUN_STAMP) ## Measure what the hot path costs, beside a plain boto3 loop (ONLY=throughput, RECORDS, SHARDS, ROUNDS)
+	@$(VENV)/bin/python -m tests.benchmarks --only $(or $(ONLY),throughput) --records $(or $(RECORDS),10000 100000) \
+		--shards $(or $(SHARDS),1 4 16) --rounds $(or $(ROUNDS),5)
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## Run all linters
 	$(VENV)/bin/ruff check

@@ -1,11 +1,13 @@
 """Reading a Kinesis stream: the Protocol, and boto3 behind it. The in-memory twin is ``kinesis_memory``."""
 
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
 from include.adapters.aws_errors import code_of, explained, whole
+from include.adapters.get_records import decode_by_type
 from include.errors import CaliError, TransientError
 from include.records import Checkpoint, Page, Shard, StreamRecord
 
@@ -17,6 +19,8 @@ PAGE_LIMIT = 10_000
 """Records that one GetRecords call may return at most (Kinesis' own bound)."""
 REFUSED_SEQUENCE = frozenset({"InvalidArgumentException", "ResourceNotFoundException"})
 """How GetShardIterator refuses a sequence number that is not the stream's: AWS by the first, an emulator the second."""
+
+_fields = itemgetter("SequenceNumber", "PartitionKey", "ApproximateArrivalTimestamp", "Data")
 
 
 class ExpiredIteratorError(Exception):
@@ -101,6 +105,7 @@ class BotoStreamReader:
     """A ``StreamReader`` over a boto3 Kinesis client."""
 
     def __init__(self, client: "KinesisClient") -> None:
+        decode_by_type(client)
         self._client = client
 
     def shards(self, stream: str) -> list[Shard]:
@@ -148,13 +153,5 @@ class BotoStreamReader:
                     raise ExpiredIteratorError(iterator) from error
                 raise
             whole(answer, "Records")
-        records = tuple(
-            StreamRecord(
-                record["SequenceNumber"],
-                record["PartitionKey"],
-                record["ApproximateArrivalTimestamp"],
-                record["Data"],
-            )
-            for record in answer["Records"]
-        )
+        records = tuple(map(StreamRecord._make, map(_fields, answer["Records"])))
         return Page(records, answer.get("NextShardIterator"), answer.get("MillisBehindLatest", 0) / 1000)

@@ -115,7 +115,7 @@ def started_site(folder: Path, kinesis_server: type[Kinesalite | KinesisLocal] =
     """Start the servers on free ports, with their data in ``folder``, for the length of a ``with`` block."""
     install_packages()
     credentials = Credentials("test", "test-secret")
-    postgres_port, kinesis_port, s3_port, slack_port = _free_ports(4)
+    postgres_port, kinesis_port, s3_port, slack_port = free_ports(4)
     postgres = PostgresServer(folder / "postgres", postgres_port, secrets.token_hex(8))
     kinesis = kinesis_server(folder / "kinesis", kinesis_port, credentials)
     s3 = ObjectStore(folder / "s3", s3_port, credentials)
@@ -140,7 +140,7 @@ def started_site(folder: Path, kinesis_server: type[Kinesalite | KinesisLocal] =
         yield site
 
 
-def _free_ports(count: int) -> Sequence[int]:
+def free_ports(count: int) -> Sequence[int]:
     """Return ports that nobody listened on a moment ago, each another."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]

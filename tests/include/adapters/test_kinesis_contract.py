@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from unittest.mock import Mock
 
 import pytest
 
@@ -228,6 +229,8 @@ def test_a_stream_without_a_shard_is_one_that_is_being_made() -> None:
     """No list of shards is no reason to give all of them up for gone."""
 
     class Empty:
+        meta = Mock()
+
         def list_shards(self, **arguments: str) -> dict[str, list[Any]]:
             return {"Shards": []}
 

@@ -1,0 +1,116 @@
+"""The emulators that a benchmark reads from and writes to, and the records that it puts there."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from include.errors import TransientError
+from include.simulator.record import VALID, GeneratorOptions
+from include.simulator.registry import simulation
+from local.servers.aws import Credentials, client
+from local.servers.kinesis import Kinesalite
+from local.servers.node import install_packages
+from local.servers.object_store import ObjectStore
+from local.servers.server import running
+from tests.crash.site import free_ports
+
+BUCKET = "cali"
+RECORD_BYTES = 600
+MALFORMED_RATE = 0.01
+LARGEST_MALFORMED = 2 * RECORD_BYTES
+PUT_AT_ONCE = 500
+ACTIVE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Emulators:
+    """Kinesis and S3 on this machine."""
+
+    kinesis: Kinesalite
+    s3: ObjectStore
+
+    def client(self, service: str) -> Any:
+        """Return a new boto3 client of ``kinesis`` or ``s3``."""
+        server = self.kinesis if service == "kinesis" else self.s3
+        return client(service, server.address, server.credentials)
+
+
+@contextmanager
+def emulators(folder: Path) -> Iterator[Emulators]:
+    """Run both servers on free ports, with their data in ``folder`` and an empty bucket, for a ``with`` block.
+
+    Raises:
+        TransientError: one of them did not start.
+    """
+    install_packages()
+    ports, credentials = free_ports(2), Credentials("bench", secrets.token_hex(8))
+    kinesis = Kinesalite(folder / "kinesis", ports[0], credentials)
+    s3 = ObjectStore(folder / "s3", ports[1], credentials)
+    with running(kinesis, folder / "kinesis.log"), running(s3, folder / "s3.log"):
+        both = Emulators(kinesis, s3)
+        with closing(both.client("s3")) as bucket:
+            bucket.create_bucket(Bucket=BUCKET)
+        yield both
+
+
+@contextmanager
+def filled_stream(servers: Emulators, records: int, shards: int) -> Iterator[str]:
+    """Yield the name of a stream that holds so many log records; it is deleted at the end.
+
+    Raises:
+        TransientError: Kinesis did not take them.
+    """
+    name = f"bench-{secrets.token_hex(4)}"
+    with closing(servers.client("kinesis")) as kinesis:
+        kinesis.create_stream(StreamName=name, ShardCount=shards)
+        deadline = time.monotonic() + ACTIVE_S
+        while kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
+            if time.monotonic() > deadline:
+                raise TransientError(f"stream {name} did not become active in {ACTIVE_S:.0f} s")
+            time.sleep(0.05)
+        logs = log_records()
+        for start in range(0, records, PUT_AT_ONCE):
+            entries = [
+                {"Data": next(logs), "PartitionKey": secrets.token_hex(8)}
+                for _ in range(min(PUT_AT_ONCE, records - start))
+            ]
+            if kinesis.put_records(StreamName=name, Records=entries)["FailedRecordCount"]:
+                raise TransientError(f"stream {name} refused records")
+        yield name
+        kinesis.delete_stream(StreamName=name)
+
+
+def log_records(seed: int = 1) -> Iterator[bytes]:
+    """Yield the simulator's log events, each of ``RECORD_BYTES`` bytes, and among them malformed ones of any size."""
+    generator = simulation("logs").generator(GeneratorOptions(seed, malformed_rate=MALFORMED_RATE))
+    generator.records(1, datetime.now(UTC) - timedelta(seconds=10))
+    while True:
+        for record in generator.records(PUT_AT_ONCE, datetime.now(UTC)):
+            if record.kind == VALID:
+                if (data := sized(record.data)) is not None:
+                    yield data
+            elif len(record.data) < LARGEST_MALFORMED:
+                yield record.data
+
+
+def sized(event: bytes) -> bytes | None:
+    """Return the event with its text cut, or repeated, to make ``RECORD_BYTES``; None where the rest alone is more."""
+    fields = json.loads(event)
+    text, fields["log_content"] = fields["log_content"], ""
+    left = RECORD_BYTES - len(_dumped(fields))
+    # Only what JSON writes as it is has as many bytes as characters.
+    plain = "".join(letter for letter in text if letter.isascii() and letter.isprintable() and letter not in '"\\')
+    if left < 1 or not plain:
+        return None
+    fields["log_content"] = (plain * (left // len(plain) + 1))[:left]
+    return _dumped(fields)
+
+
+def _dumped(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
