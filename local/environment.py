@@ -136,7 +136,7 @@ def _airflow(settings: Settings) -> dict[str, str]:
         "core": {
             "dags_folder": ROOT / "dags",
             "plugins_folder": ROOT / "plugins",
-            "executor": "LocalExecutor",
+            "executor": "cali.executors.WatchfulLocalExecutor",
             "parallelism": 8,
             "load_examples": False,
             "dags_are_paused_at_creation": False,

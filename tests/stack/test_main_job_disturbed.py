@@ -37,6 +37,17 @@ def test_killed_workers_and_a_killed_scheduler_lose_nothing(running_stack: Runni
     assert running_stack.verdict() == PROVED
 
 
+def test_idle_workers_that_are_killed_do_not_stop_the_job(running_stack: RunningStack) -> None:
+    """One of them holds the lock of the tasks' queue, which nobody gives back; the work goes on all the same."""
+    running_stack.settle()
+    for worker in running_stack.process("scheduler").children():
+        worker.kill()
+    running_stack.put(seed=4, seconds=2)
+    running_stack.settle()
+    running_stack.wait_until_healthy()
+    assert running_stack.verdict() == PROVED
+
+
 def test_a_killed_triggerer_loses_nothing(running_stack: RunningStack) -> None:
     """It is killed while it watches the stream; its successor takes the watch over and sees what came meanwhile."""
     watching = "select 1 from trigger where triggerer_id is not null and classpath like '%%KinesisBacklogTrigger'"
