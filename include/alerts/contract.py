@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from include.adapters.slack import MessageReference
+from include.alerts.fingerprint import OpenGroups
 from include.alerts.group import AlertGroup
 from include.alerts.grouping import GroupIncrement
 from include.alerts.outbox import ApplyReport, Notice, OutboxMessage
@@ -34,6 +35,9 @@ class AlertStore(Protocol):
         The same batch again changes nothing; record and quality increments of one batch are told apart. It joins
         the caller's transaction, if one is open.
         """
+
+    def former(self, now: datetime, settings: AlertSettings) -> OpenGroups:
+        """Return the groups that a former version of the fingerprint opened and that are not quiet yet."""
 
     def enqueue(self, notice: Notice, now: datetime) -> bool:
         """Put a notice into the outbox; false when one of its ``dedup_key`` is still waiting."""

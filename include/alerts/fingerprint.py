@@ -1,60 +1,77 @@
 """What makes two records the same problem.
 
-A fingerprint's value never moves: it is a hash over what is named here and over ``VERSION``. A better rule is a new
-version with new values; groups of the old one close by themselves when nothing is added to them.
+A fingerprint's value never moves: it is a hash over what is named here and over the version of its rule. A better rule
+is a new version with new values, for messages of that rule alone; a group that is open by then goes on under its former
+value until it closes.
 """
 
 import hashlib
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 
 from include.alerts.event import EXPECTATIONS, REASON, SUITE, AlertEvent, Category, severity_of
-from include.alerts.masking import template
+from include.alerts.former import message_value
+from include.alerts.masking import shape, template
 from include.alerts.traces import Section, sections
 
-VERSION = 1
-STEM_WORDS = 3
+VERSION = 2
+"""Of the whole: it tells which groups were opened under former rules."""
+_UNCHANGED = "1"
+_MESSAGE_RULE = "2"
+
+OpenGroups = AbstractSet[tuple[str, str]]
+"""Streams and fingerprints of groups that a former version opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """The identity of a problem: ``value`` is 32 hex digits, ``title`` is one line without variable parts."""
+    """The identity of a problem: ``value`` is 32 hex digits, ``title`` is one line without variable parts.
+
+    ``version`` is that of the algorithm when a group is opened with it.
+    """
 
     value: str
     version: int
     title: str
 
 
-def fingerprint(event: AlertEvent) -> Fingerprint:
+def fingerprint(event: AlertEvent, former: OpenGroups = frozenset()) -> Fingerprint:
     """Return an event's fingerprint; the stream is no part of it, a store keeps each stream's groups apart.
 
     A failed suite is known by its stream, name and failed expectations; a gap by its stream and reason; a stack trace
     (Java or Python, in its own field or inside the message) by its chain of exceptions and the application's own
-    frames; anything else by service, level and the template of its message.
+    frames; anything else by service, level and the shape of its message. An event that belongs to one of the ``former``
+    groups gets that group's fingerprint.
     """
     if event.category is Category.QUALITY:
         suite, expectations = event.attributes[SUITE], event.attributes[EXPECTATIONS]
-        return _of(("quality", event.stream, suite, expectations), event.title)
+        return _of((_UNCHANGED, "quality", event.stream, suite, expectations), event.title)
     if event.category is Category.GAP:
-        return _of(("gap", event.stream, event.attributes[REASON]), event.title)
+        return _of((_UNCHANGED, "gap", event.stream, event.attributes[REASON]), event.title)
     chain = sections(event.stack_trace) if event.stack_trace else ()
     if not chain and "\n" in event.message:
         chain = sections(event.message)
     if chain:
         return _of_trace(chain)
-    masked = stem(template(event.message) or template(event.title))
-    return _of(("message", event.service, severity_of(event.severity), masked), masked or "(empty message)")
+    return _of_message(event, former)
 
 
-def stem(masked: str) -> str:
-    """Return what a template says before the detail behind its first colon, where that is at least three plain words.
+def message_fingerprint(service: str, severity: str, line: str) -> Fingerprint:
+    """Return the fingerprint of a message without a stack trace; ``severity`` is a level's usual name."""
+    masked = template(line)
+    return _of((_MESSAGE_RULE, "message", service, severity, shape(masked)), masked or "(empty message)")
 
-    ``Address of customer [id] could not be verified: 12 Elm Street`` names its problem before the colon, and behind
-    it is free text that no mask knows. ``Login failed: wrong password`` needs both sides.
-    """
-    head, colon, _ = masked.partition(": ")
-    words = [word for word in head.split() if not word.startswith("[")]
-    return head if colon and len(words) >= STEM_WORDS else masked
+
+def _of_message(event: AlertEvent, former: OpenGroups) -> Fingerprint:
+    line = event.message if template(event.message) else event.title
+    severity = severity_of(event.severity)
+    found = message_fingerprint(event.service, severity, line)
+    if former:
+        value = message_value(event.service, severity, line)
+        if (event.stream, value) in former:
+            return Fingerprint(value, VERSION - 1, found.title)
+    return found
 
 
 @lru_cache(maxsize=20_000)
@@ -63,11 +80,10 @@ def _of_trace(chain: tuple[Section, ...]) -> Fingerprint:
     parts = [part for section in chain for part in (section.exception, *section.frames)]
     frames = [frame for section in chain for frame in section.frames]
     where = f" in {frames[0]}" if frames else ""
-    return _of(("trace", *parts), f"{root.exception.rpartition('.')[2] or 'Exception'}{where}")
+    return _of((_UNCHANGED, "trace", *parts), f"{root.exception.rpartition('.')[2] or 'Exception'}{where}")
 
 
 @lru_cache(maxsize=20_000)
 def _of(parts: tuple[str, ...], title: str) -> Fingerprint:
-    text = "\0".join([str(VERSION), *parts])
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     return Fingerprint(digest[:32], VERSION, title)

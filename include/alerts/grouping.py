@@ -1,16 +1,12 @@
-"""A batch's events, folded into one increment a fingerprint.
-
-A grouper that mines templates over the whole batch enters here: it changes what ``fingerprint`` is given, not what an
-increment is.
-"""
+"""A batch's events, folded into one increment a fingerprint."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from include.alerts.event import AlertEvent, Category, seen_at, severity_of, severity_rank
-from include.alerts.fingerprint import Fingerprint, fingerprint
+from include.alerts.fingerprint import Fingerprint, OpenGroups, fingerprint, message_fingerprint
 
 # A group names this many services, pods and versions of each kind; a message has no room for more.
 MOST_NAMES = 20
@@ -44,21 +40,29 @@ class GroupIncrement:
     replayed: int = 0
 
 
-def group_events(events: Iterable[AlertEvent], *, replayed: bool = False) -> list[GroupIncrement]:
+def group_events(
+    events: Iterable[AlertEvent], *, replayed: bool = False, former: OpenGroups = frozenset()
+) -> list[GroupIncrement]:
     """Return one increment for each stream and fingerprint, in the order of first appearance.
 
-    ``replayed`` says that the events are a replay's, so that their messages can say so too.
+    ``replayed`` says that the events are a replay's, so that their messages can say so too. ``former`` are the groups
+    that are still open under a former version's fingerprint; they take what is theirs.
 
     The counts add up to the number of events: nothing is dropped.
     """
     members: dict[tuple[str, str], list[AlertEvent]] = {}
     prints: dict[tuple[str, str], Fingerprint] = {}
     for event in events:
-        found = fingerprint(event)
+        found = fingerprint(event, former)
         key = (event.stream, found.value)
         prints.setdefault(key, found)
         members.setdefault(key, []).append(event)
     return [_increment(prints[key], group, replayed=replayed) for key, group in members.items()]
+
+
+def group_messages(messages: Sequence[str]) -> list[str]:
+    """Return the group of each message, as alerts without a stack trace find it within one service and level."""
+    return [message_fingerprint("", "", message).value for message in messages]
 
 
 def _increment(found: Fingerprint, events: list[AlertEvent], *, replayed: bool) -> GroupIncrement:

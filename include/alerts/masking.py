@@ -1,38 +1,122 @@
-"""A message's template: what stays when ids, numbers and addresses are taken out."""
+"""A message's shape: what stays when ids, numbers and addresses are taken out.
+
+No state and no learning: the same message has the same shape in every process and for ever.
+"""
 
 import re
 from functools import lru_cache
 
 # What follows says no more about the kind of a message, and keeps the cost of a hostile one small.
 LONGEST = 500
+# A head shorter than this does not name a problem by itself.
+HEAD_WORDS = 3
 
-# Tried in this order at each place; every repetition is bounded or guarded, so that no input takes quadratic time.
-_MASKS = {
-    "url": r"\bhttps?://\S+",
-    "email": r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+",
-    "uuid": r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
-    "time": r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?",
-    "quoted": r"\"[^\"\n]*\"|(?<!\w)'[^'\n]*'(?!\w)",
-    "ip": r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F]{1,4}(?![\w:])",
-    "path": r"(?<![\w/\\.<>])(?:[A-Za-z]:)?(?:[/\\][\w.@%+~-]+)+[/\\]?",
-    "hex": r"\b0x[0-9a-fA-F]+\b|\b(?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])[0-9a-fA-F]{8,}\b",
-    "id": r"\b(?=[A-Za-z_]*-[\w-]{0,60}\d|\w{0,60}\d\w{0,60}-)[A-Za-z_]\w{0,60}(?:-\w{1,60}){1,8}\b",
-    "duration": r"\b\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?)\b",
-    "num": r"\d+(?:[.,]\d+)*",
-}
-_ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _MASKS.items()))
+_CLOCK = r"\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?"
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_METHOD = r"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) "
+_LABEL = r"[A-Za-z0-9][\w-]{0,62}+"
+_DOMAIN = r"(?:(?<=\.com|\.net|\.org|\.edu|\.gov)|(?<=\.info)|(?<=\.local)|(?<=\.internal))"
+_END = r"(?![\w(-]|\.\w)"
+_HOST = rf"{_LABEL}(?:(?:\.{_LABEL}){{1,8}}+{_DOMAIN}|(?:\.{_LABEL}){{2,8}}+(?<=\.[a-z][a-z])){_END}(?::\d+)?"
+_EMAIL = r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+)++"
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"
+_COLONS = r"(?<!:)(?:[0-9a-fA-F]{1,4}+:){3,15}[0-9a-fA-F]{1,4}+(?![\w:])"
+_HEX = r"(?=[a-fA-F]*+[0-9])(?=[0-9]*+[a-fA-F])[0-9a-fA-F]{8,}+\b"
+_UNIT = r"(?:ns|us|µs|ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?)\b"
+
+# Tried in this order at each place where a word begins; every repetition is bounded or possessive, so that no input
+# takes quadratic time. A name may come more than once: what begins with a digit cannot begin with a letter.
+_PHRASES = (
+    ("user", r"(?:by|for|from|of) user [\w.@-]+"),
+    ("time", rf"(?:{_DAY},? )?{_MONTH} {{1,2}}\d{{1,2}},? {_CLOCK}(?: [A-Z]{{3,4}}\b)?(?: \d{{4}}\b)?"),
+    ("url", r"https?://\S+"),
+)
+_DIGITS = (
+    ("time", rf"\d{{4}}-\d\d-\d\d(?:[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?)?"),
+    ("ip", rf"\d{{1,3}}(?:\.\d{{1,3}}){{3}}{_END}(?::\d+)?"),
+    ("ip", _COLONS),
+    ("uuid", _UUID),
+    ("email", _EMAIL),
+    ("host", _HOST),
+    ("hex", rf"0x[0-9a-fA-F]++\b|{_HEX}"),
+    ("duration", rf"\d+(?:\.\d+)?\s?{_UNIT}"),
+)
+_LETTERS = (
+    ("path", r"[A-Za-z]:(?:[/\\]{1,3}[\w.@%+~-]++)++[/\\]?"),
+    ("ip", _COLONS),
+    ("uuid", _UUID),
+    ("email", _EMAIL),
+    ("host", _HOST),
+    ("hex", _HEX),
+    ("id", r"(?=[A-Za-z_-]*+\d)(?=[A-Za-z0-9]*+[_-])[A-Za-z_]\w{0,60}+(?:-\w{1,60}+){0,8}+"),
+)
+_SIGNS = (
+    ("quoted", rf"\"(?!{_METHOD})[^\"\n]*\"|'[^'\n]*'(?!\w)"),
+    ("ip", rf"/\d{{1,3}}(?:\.\d{{1,3}}){{3}}{_END}(?::\d+)?"),
+    ("path", r"(?<![/\\.<>])\.{0,2}(?:[/\\]{1,3}[\w.@%+~-]++)++[/\\]?(?:\?\S*)?"),
+    ("num", r"-\d+(?:[.,]\d+)*"),
+)
+_NUMBER = r"\d+(?:[.,]\d+)*"
+# A word of letters alone, which most are, is passed over at once.
+_PLAIN = r"[A-Za-z]{2,}+(?:[^\w.@:-]|[.:](?:\W|$)|$)"
+_KINDS = (*_PHRASES, *_DIGITS, *_LETTERS, *_SIGNS)
+
+
+def _alternatives(kinds: tuple[tuple[str, str], ...]) -> str:
+    return "|".join(f"({pattern})" for _, pattern in kinds)
+
+
+_VARIABLE = re.compile(
+    rf"(?<!\w)(?:{_alternatives(_PHRASES)}|(?=\d)(?:{_alternatives(_DIGITS)})"
+    rf"|(?=[A-Za-z_])(?!{_PLAIN})(?:{_alternatives(_LETTERS)})|(?![\w\s])(?:{_alternatives(_SIGNS)}))|{_NUMBER}"
+)
+# By the number of the group that matched; a number outside a group is just that.
+_PLACEHOLDERS = (*(f"[{kind}]" for kind, _ in _KINDS), "[num]")
+_PLACEHOLDER = rf"\[(?:{'|'.join(sorted({kind for kind, _ in _KINDS}))})\]"
+_PLACEHOLDER_LIST = rf"{_PLACEHOLDER}(?:[\s,;]+{_PLACEHOLDER})*+"
+_ANY_KIND = re.compile(rf"{_PLACEHOLDER_LIST}|\((?:{_PLACEHOLDER_LIST})?\)")
+_WORD = re.compile(r"[^\W\d_]\w*")
+_CODE = re.compile(r"[^\W_]_[^\W_]|[a-z](?:Error|Exception)\b")
 
 
 @lru_cache(maxsize=20_000)
 def template(message: str) -> str:
-    """Return the first line of a message with its variable parts masked, at most ``LONGEST`` characters of it.
+    """Return the first line of a message, at most ``LONGEST`` characters, with its variable parts named by their kind.
 
-    Masked are URLs, e-mail addresses, UUIDs, times, quoted strings, IP addresses, paths, hexadecimal ids, durations
-    and numbers: ``took 31 ms for "bob"`` becomes ``took [duration] for [quoted]``.
+    ``took 31 ms for "bob"`` becomes ``took [duration] for [quoted]``. Detail behind the first colon goes when it is
+    data alone: ``Address of customer [id] could not be verified: 12 Elm Street`` names its problem before the colon;
+    ``Login failed: wrong password`` needs both sides.
     """
     line = message.lstrip().partition("\n")[0][:LONGEST].rstrip()
-    return _ANY.sub(_placeholder, line)
+    masked = _VARIABLE.sub(_placeholder, line)
+    head, _, detail = masked.partition(": ")
+    return head if _names_problem(head) and _is_data(detail) else masked
+
+
+def shape(masked: str) -> str:
+    """Return a template with ``*`` for each variable part, whatever its kind, and for a list of them.
+
+    This is what makes two messages the same problem: an id that happens to have no letter is an id still.
+    """
+    return _ANY_KIND.sub("*", masked)
 
 
 def _placeholder(match: re.Match[str]) -> str:
-    return f"[{match.lastgroup}]"
+    return _PLACEHOLDERS[(match.lastindex or 0) - 1]
+
+
+def _names_problem(head: str) -> bool:
+    return sum(word.isalpha() for word in head.split()) >= HEAD_WORDS
+
+
+def _is_data(detail: str) -> bool:
+    """Say whether the detail is made of names and numbers, as an address is, in any language.
+
+    A sentence has small words behind its first one, which is no measure as it may have a capital; a class of errors
+    and a constant say what happened.
+    """
+    words = _WORD.findall(_ANY_KIND.sub("", detail))
+    names = sum(word[0].isupper() for word in words[1:])
+    small = sum(word[0].islower() for word in words)
+    return not words or (0 < names >= small and not _CODE.search(detail))

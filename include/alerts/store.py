@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from include.adapters.slack import MessageReference
 from include.alerts.event import Category
+from include.alerts.fingerprint import VERSION, OpenGroups
 from include.alerts.group import Action, AlertGroup, decide
 from include.alerts.grouping import GroupIncrement
 from include.alerts.outbox import ApplyReport, Delivery, Kind, Notice, OutboxMessage
@@ -59,6 +60,12 @@ class PostgresAlertStore:
             opened=told.count(Kind.OPEN),
             updates=told.count(Kind.UPDATE),
         )
+
+    def former(self, now: datetime, settings: AlertSettings) -> OpenGroups:
+        """Return the groups of former versions that are not quiet yet."""
+        with self._transaction():
+            parameters = {"version": VERSION, "quiet_since": now - settings.quiet_after}
+            return frozenset(self._connection.execute(query("alert_former_open"), parameters))
 
     def enqueue(self, notice: Notice, now: datetime) -> bool:
         """Put a notice into the outbox, unless one of its key waits there."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from include.adapters.slack import MessageReference
+from include.alerts.fingerprint import VERSION, OpenGroups
 from include.alerts.group import Action, AlertGroup, State, decide, is_quiet
 from include.alerts.grouping import MOST_NAMES, GroupIncrement
 from include.alerts.outbox import ApplyReport, Delivery, Kind, Notice, OutboxMessage
@@ -65,6 +66,12 @@ class InMemoryAlertStore:
             opened=told.count(Kind.OPEN),
             updates=told.count(Kind.UPDATE),
         )
+
+    def former(self, now: datetime, settings: AlertSettings) -> OpenGroups:
+        """Return the groups of former versions that are not quiet yet."""
+        known = [group for group in self._groups.values() if group.fingerprint_version < VERSION]
+        still_open = [g for g in known if g.state is State.OPEN and not is_quiet(g, now, settings)]
+        return frozenset((group.stream, group.fingerprint) for group in still_open)
 
     def enqueue(self, notice: Notice, now: datetime) -> bool:
         """Put a notice into the outbox, unless one of its key waits there."""

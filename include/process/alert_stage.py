@@ -37,10 +37,12 @@ def alert_pending(place: Workplace, alerts: AlertStore, settings: AlertSettings,
                 f"Batch {claim.batch_id}: valid {claim.valid}, alertable {len(events)}, filtered {filtered}"
             )
         with place.ledger.transaction():
-            place.ledger.complete_alert(claim, len(events), filtered, place.clock())
+            now = place.clock()
+            place.ledger.complete_alert(claim, len(events), filtered, now)
             if claim.alerts:
-                increments = group_events(events, replayed=claim.generation > 0)
-                alerts.apply(claim.batch_id, increments, place.clock(), run_url, settings)
+                former = alerts.former(now, settings)
+                increments = group_events(events, replayed=claim.generation > 0, former=former)
+                alerts.apply(claim.batch_id, increments, now, run_url, settings)
         report.add(claim.batch_id, alertable=len(events), filtered=filtered)
         log.info("alerted batch=%s alertable=%d filtered=%d", claim.batch_id, len(events), filtered)
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from include.adapters.slack import MessageReference
 from include.alerts.contract import AlertStore
 from include.alerts.event import RecordIdentity, quality_event
+from include.alerts.fingerprint import VERSION, Fingerprint
+from include.alerts.former import message_value
 from include.alerts.group import AlertGroup
 from include.alerts.grouping import group_events
 from include.alerts.outbox import Delivery, Kind, Message, Notice, OutboxMessage
@@ -21,7 +23,7 @@ from include.alerts.settings import AlertSettings
 from include.alerts.store import PostgresAlertStore
 from include.alerts.store_memory import InMemoryAlertStore
 from include.errors import FencedError
-from tests.alert_events import NOON, SHARD, increments
+from tests.alert_events import NOON, SHARD, event, increments
 
 SECOND = timedelta(seconds=1)
 SETTINGS = AlertSettings()
@@ -119,6 +121,23 @@ def test_a_quiet_group_is_closed_and_a_return_opens_another(store: AlertStore) -
     assert [store.close_quiet(later - SECOND, SETTINGS), store.close_quiet(later, SETTINGS)] == [0, 1]
     report = store.apply("b2", increments("x"), later, None, SETTINGS)
     assert (report.opened, [group.state for group in store.groups()]) == (1, ["closed", "open"])
+
+
+@both_stores
+def test_a_group_of_a_former_version_goes_on_until_it_is_quiet(store: AlertStore) -> None:
+    """After an upgrade an open group still counts what is its own, once opened; its next occurrence has the new id."""
+    value = message_value("payments", "ERROR", "disk 1 is full")
+    [first] = increments("disk 1 is full")
+    store.apply("b1", [replace(first, fingerprint=Fingerprint(value, 1, "disk"))], NOON, None, SETTINGS)
+    store.apply("b2", increments("no route"), NOON, None, SETTINGS)
+    assert store.former(NOON, SETTINGS) == {("logs", value)}
+    for batch, at in (("b3", NOON + SECOND), ("b4", NOON + SECOND + SETTINGS.quiet_after)):
+        events = [event("disk 2 is full"), event("disk 3 is full")]
+        store.apply(batch, group_events(events, former=store.former(at, SETTINGS)), at, None, SETTINGS)
+    [former, _, present] = store.groups()
+    assert (former.fingerprint, former.count, former.state) == (value, 3, "closed")
+    assert (present.fingerprint_version, present.count, present.state) == (VERSION, 2, "open")
+    assert store.former(at, SETTINGS) == frozenset()
 
 
 @both_stores

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.alerts.event import AlertEvent, RecordIdentity
-from include.alerts.grouping import LONGEST_SAMPLE, MOST_NAMES, group_events
+from include.alerts.grouping import LONGEST_SAMPLE, MOST_NAMES, group_events, group_messages
 
 NOW = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
 EVENTS = st.builds(
@@ -66,3 +66,12 @@ def test_what_a_database_cannot_keep_is_replaced(event: Callable[..., AlertEvent
     assert increment.sample.service == "s\ufffd"
     assert (len(increment.sample.message), len(increment.pods)) == (LONGEST_SAMPLE, MOST_NAMES)
     assert {len(pod) for pod in increment.pods} == {200}
+
+
+def test_messages_are_grouped_as_alerts_are(event: Callable[..., AlertEvent]) -> None:
+    """Of one service and level, a list of messages parts into the groups that its events make, whatever the order."""
+    messages = ["disk 1 is full", "no route to 10.0.0.7", "disk 2 is full", "no route to db-2.local"]
+    groups = group_messages(messages)
+    assert (groups[0], groups[1], len(set(groups))) == (groups[2], groups[3], 2)
+    assert group_messages(messages[::-1]) == groups[::-1]
+    assert [increment.count for increment in group_events(event(message) for message in messages)] == [2, 2]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from include import streams
 from include.adapters.kinesis_memory import InMemoryStream
 from include.adapters.object_store import InMemoryObjectStore
+from include.alerts.fingerprint import Fingerprint
+from include.alerts.former import message_value
 from include.alerts.settings import AlertSettings
 from include.alerts.store_memory import InMemoryAlertStore
 from include.drain.buffer import BufferHints
@@ -23,6 +26,7 @@ from include.process.alert_stage import alert_pending
 from include.process.audit_stage import QualityDesk, audit_pending
 from include.process.validate_stage import validate_pending
 from include.process.work import LEASE, StageReport, Workplace
+from tests.alert_events import increments
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "http://127.0.0.1:8080/dags/logs_process/runs/manual"
@@ -322,3 +326,15 @@ def test_a_sound_replay_is_published_apart(world: World) -> None:
     (live,), (replay,) = world.keys("clean"), world.keys("replay/generation=1/clean")
     assert replay == f"replay/generation=1/{live.removesuffix('.parquet')}-r1.parquet"
     assert from_parquet(world.store.get(live), ["event_id"]) == from_parquet(world.store.get(replay), ["event_id"])
+
+
+def test_an_upgrade_of_the_fingerprint_moves_no_open_group(world: World) -> None:
+    """A batch that is alerted after the upgrade joins the group that the former version had opened."""
+    value = message_value("cart", "ERROR", "the basket is full")
+    [opened] = increments("the basket is full", service="cart")
+    former = replace(opened, fingerprint=Fingerprint(value, 1, "the basket is full"))
+    world.alerts.apply("before", [former], NOW, URL, world.settings)
+    world.drain(event(1, "ERROR"))
+    world.validate()
+    world.alert()
+    assert [(group.fingerprint, group.count) for group in world.alerts.groups()] == [(value, 2)]

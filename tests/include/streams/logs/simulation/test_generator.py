@@ -15,7 +15,7 @@ from include.streams.logs.model import LogEvent, to_columns
 from include.streams.logs.simulation.generator import SIMULATION, LogGenerator
 from include.streams.logs.simulation.malformed import KINDS, OVERSIZED, RECORD_LIMIT
 from include.streams.logs.simulation.scenarios import SCENARIOS
-from include.streams.logs.simulation.services import NAMES
+from include.streams.logs.simulation.services import NAMES, ORDINARY_WARNINGS
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -202,15 +202,26 @@ def test_scenarios_have_distinct_names() -> None:
     assert len({scenario.name for scenario in SCENARIOS}) == 8
 
 
-def test_the_eight_scenarios_make_eight_groups_of_errors() -> None:
-    """Thousands of varied traces of one scenario are one problem, and no two scenarios are the same."""
-    records = made(300, error_rate=0.5, warn_rate=0)
-    groups: dict[str | None, set[str]] = {}
+def groups_of(level: str, records: list[SimulatedRecord]) -> dict[str | None, Counter[str]]:
+    """Return for each scenario how many of its records of the level each fingerprint has."""
+    groups: dict[str | None, Counter[str]] = {}
     for record, event in zip(records, events(records), strict=True):
-        if event.level == "ERROR":
+        if event.level == level:
             columns = {name: values[0] for name, values in to_columns([event]).items()}
             place = {"_arrived_at": event.timestamp, "_shard_id": "s", "_sequence_number": "1", "_sub_sequence": 0}
-            alert = STREAM.to_alert(columns | place)
-            groups.setdefault(record.scenario, set()).add(fingerprint(alert).value)
+            groups.setdefault(record.scenario, Counter())[fingerprint(STREAM.to_alert(columns | place)).value] += 1
+    return groups
+
+
+def test_the_eight_scenarios_make_eight_groups_of_errors() -> None:
+    """Ten thousand varied traces of eight scenarios are eight problems."""
+    groups = groups_of("ERROR", made(300, error_rate=0.5, warn_rate=0))
     assert [len(values) for values in groups.values()] == [1] * 8
-    assert len(set.union(*groups.values())) == 8
+    together = sum(groups.values(), Counter())
+    assert (len(together), together.total() > 10_000) == (8, True)
+
+
+def test_a_warnings_line_is_one_group_whatever_fills_it() -> None:
+    """Names, addresses of several countries, ids and durations part no group, and no two lines share one."""
+    groups = groups_of("WARN", made(300, error_rate=0, warn_rate=0.1))
+    assert len(sum(groups.values(), Counter())) == len(SCENARIOS) + len(ORDINARY_WARNINGS)
