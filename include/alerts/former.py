@@ -25,23 +25,21 @@ _MASKS = {
     "num": r"\d+(?:[.,]\d+)*",
 }
 _ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _MASKS.items()))
-
-
 _STEM_WORDS = 3
 
 
-@lru_cache(maxsize=20_000)
 def message_value(service: str, severity: str, line: str) -> str:
     """Return the fingerprint of version 1, 32 hex digits, of a message without a stack trace.
 
     ``severity`` is a level's usual name; of ``line`` the first line counts.
     """
-    text = f"1\0message\0{service}\0{severity}\0{_stem(_template(line))}"
+    masked = _template(line.lstrip().partition("\n")[0][:LONGEST].rstrip())
+    text = f"1\0message\0{service}\0{severity}\0{_stem(masked)}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _template(message: str) -> str:
-    line = message.lstrip().partition("\n")[0][:LONGEST].rstrip()
+@lru_cache(maxsize=20_000)
+def _template(line: str) -> str:
     return _ANY.sub(lambda match: f"[{match.lastgroup}]", line)
 
 

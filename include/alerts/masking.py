@@ -80,7 +80,6 @@ _WORD = re.compile(r"[^\W\d_]\w*")
 _CODE = re.compile(r"[^\W_]_[^\W_]|[a-z](?:Error|Exception)\b")
 
 
-@lru_cache(maxsize=20_000)
 def template(message: str) -> str:
     """Return the first line of a message, at most ``LONGEST`` characters, with its variable parts named by their kind.
 
@@ -88,10 +87,7 @@ def template(message: str) -> str:
     data alone: ``Address of customer [id] could not be verified: 12 Elm Street`` names its problem before the colon;
     ``Login failed: wrong password`` needs both sides.
     """
-    line = message.lstrip().partition("\n")[0][:LONGEST].rstrip()
-    masked = _VARIABLE.sub(_placeholder, line)
-    head, _, detail = masked.partition(": ")
-    return head if _names_problem(head) and _is_data(detail) else masked
+    return _template(message.lstrip().partition("\n")[0][:LONGEST].rstrip())
 
 
 def shape(masked: str) -> str:
@@ -100,6 +96,13 @@ def shape(masked: str) -> str:
     This is what makes two messages the same problem: an id that happens to have no letter is an id still.
     """
     return _ANY_KIND.sub("*", masked)
+
+
+@lru_cache(maxsize=20_000)
+def _template(line: str) -> str:
+    masked = _VARIABLE.sub(_placeholder, line)
+    head, _, detail = masked.partition(": ")
+    return head if _names_problem(head) and _is_data(detail) else masked
 
 
 def _placeholder(match: re.Match[str]) -> str:
