@@ -15,7 +15,16 @@ import psycopg
 from include.housekeeping.rooms import PurgedRoom
 from include.sql import query
 
-FORGOTTEN = ("batches", "alert_batches", "outbox", "alert_groups", "reconciliations", "compactions", "purges")
+FORGOTTEN = (
+    "batches",
+    "alert_batches",
+    "outbox",
+    "alert_groups",
+    "reconciliations",
+    "compactions",
+    "purges",
+    "completions",
+)
 """Tables whose old rows go, in this order; each has a query ``forget_<name>``."""
 
 

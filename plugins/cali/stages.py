@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cali import connections, metrics
+from cali import connections, metrics, sla
 from include import streams
 from include.alerts.environment import alert_settings
 from include.records import utc_now
@@ -107,6 +107,7 @@ def _workplace(stream: str) -> "Iterator[tuple[Workplace, AlertStore]]":
     with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
         place = Workplace(streams.get(stream), store, PostgresLedger(database), owner, utc_now)
         yield place, PostgresAlertStore(database)
+        sla.tell_processed(database, context["run_id"])
 
 
 def _claim_check(report: "StageReport") -> dict[str, object]:

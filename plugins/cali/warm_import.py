@@ -43,6 +43,9 @@ MODULES = (
     "include.process.alert_stage",
     "include.process.audit_stage",
     "include.process.validate_stage",
+    "include.sla.judge",
+    "include.sla.postgres",
+    "include.sla.progress",
 )
 """What is imported by name, with what it cost a scheduler (one core of a shared machine, resident memory).
 

@@ -74,6 +74,22 @@ def test_an_empty_stream_defers_with_the_doorbell_of_its_settings(
 
 
 @pytest.mark.integration
+def test_a_look_at_an_empty_stream_completes_drain_and_stages(servers: Servers) -> None:
+    """An idle stream is no late one; with a batch, it is for the stages to say how far they are."""
+    logged = "select pipeline_name, run_id from cali.pipeline_completion_log order by 1"
+    servers.put(b"1")
+    operator().execute(CONTEXT)
+    assert servers.connection.execute(logged).fetchall() == [("logs_drain", "scheduled__1")]
+    servers.connection.execute("delete from cali.pipeline_completion_log")
+    with pytest.raises(TaskDeferred):
+        operator().execute(CONTEXT)
+    assert servers.connection.execute(logged).fetchall() == [
+        ("consumer_batch", "scheduled__1"),
+        ("logs_drain", "scheduled__1"),
+    ]
+
+
+@pytest.mark.integration
 def test_a_doubled_ring_drains_nothing_twice(servers: Servers) -> None:
     """The second answer to one ring finds the checkpoint moved, and skips with the ring's reason."""
     servers.put(b"1")

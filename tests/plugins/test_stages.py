@@ -78,6 +78,24 @@ def test_a_step_without_work_returns_an_empty_claim_check() -> None:
 
 
 @pytest.mark.integration
+def test_a_batch_counts_as_consumed_after_its_last_step(drained: Servers) -> None:
+    """Until then the stages are as far as its oldest record; then as far as the drain."""
+    begun = "select min(first_arrived_at) from cali.micro_batches"
+    covered = "select max(covers_to) from cali.pipeline_completion_log where pipeline_name = %s"
+    for step in (stages.validate, stages.alert):
+        step("logs")
+        assert one(drained, covered, "consumer_batch") == one(drained, begun)
+    stages.audit("logs")
+    assert one(drained, covered, "consumer_batch") == one(drained, covered, "logs_drain") > one(drained, begun)
+
+
+def one(servers: Servers, question: str, *values: str) -> Any:
+    """Return the only value that a question has."""
+    ((value,),) = servers.connection.execute(question, values).fetchall()  # type: ignore[call-overload]
+    return value
+
+
+@pytest.mark.integration
 @pytest.mark.usefixtures("drained")
 def test_an_audit_without_work_is_skipped() -> None:
     """The clean Asset stands for published batches and nothing else."""

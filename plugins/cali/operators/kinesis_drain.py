@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cali import connections, metrics
+from cali import connections, metrics, sla
 from cali.triggers.kinesis_backlog import PATIENCE, KinesisBacklogTrigger
 from include.errors import ConfigurationError
 from include.records import utc_now
@@ -113,6 +113,7 @@ class KinesisDrainOperator(BaseOperator):
             ledger = PostgresLedger(database)
             report = drain(source, store, ledger, request)
             unfinished = 0 if report.batches else ledger.unfinished(self.stream, utc_now() - PATIENCE)
+            sla.tell_drained(database, self.stream, context["run_id"], idle=not report.batches)
         metrics.drained(self.stream, report, time.perf_counter() - began)
         return _claim_check(report, unfinished) if report.batches or unfinished else None
 

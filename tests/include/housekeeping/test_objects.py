@@ -330,6 +330,23 @@ def test_old_reconciliations_go(world: World) -> None:
     assert world.column("select run_id from cali.reconciliations") == ["new"]
 
 
+def test_old_completions_go_and_the_log_says_since_when_it_is_whole(world: World) -> None:
+    """A window from before then is unknown where no completion is found; as long as nothing went, nothing moved."""
+    world.connection.execute("insert into cali.completion_log_horizon (known_since) values ('2025-12-31T00:00:00Z')")
+    world.connection.execute(
+        """
+        insert into cali.pipeline_completion_log (pipeline_name, run_id, completed_at, covers_to)
+        select 'consumer_batch', 'run', at, at
+        from (values ('2026-01-01T00:00:00Z'::timestamptz), ('2026-03-05T00:00:00Z')) as times (at)
+        """
+    )
+    known_since = "select known_since from cali.completion_log_horizon"
+    for before, count in ((START - timedelta(days=300), 0), (START, 1), (START + timedelta(days=1), 0)):
+        assert forget(Purges(world.connection), before)["completions"] == count
+        assert world.column(known_since) == [START if before >= START else datetime(2025, 12, 31, tzinfo=UTC)]
+    assert world.column("select completed_at > '2026-02-01' from cali.pipeline_completion_log") == [True]
+
+
 def test_a_dry_run_forgets_nothing(world: World) -> None:
     """The count is that of the run that follows."""
     world.dead_letter()
