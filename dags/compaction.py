@@ -5,7 +5,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, get_current_context, task
 
 from cali import compaction
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import DEFAULT_ARGUMENTS
 
 DOC = """
 ### compaction
@@ -29,7 +29,7 @@ with DAG(
     description="Compact closed hours of clean/ into one object each",
     doc_md=DOC,
     schedule="17 * * * *",
-    start_date=START,
+    # No start date: the first run waits for its hour, rather than making up for one before CALI was there.
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=45)},

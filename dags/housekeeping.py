@@ -5,7 +5,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, get_current_context, task
 
 from cali import housekeeping
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import DEFAULT_ARGUMENTS
 
 DOC = """
 ### housekeeping
@@ -30,7 +30,7 @@ with DAG(
     description="Remove objects, rows, runs and logs that are past their retention",
     doc_md=DOC,
     schedule="41 3 * * *",
-    start_date=START,
+    # No start date: the first run waits for its hour, rather than making up for one before CALI was there.
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(hours=1)},

@@ -5,7 +5,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, get_current_context, task
 
 from cali import reconcile
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import DEFAULT_ARGUMENTS
 
 DOC = """
 ### reconcile
@@ -31,7 +31,7 @@ with DAG(
     description="Prove that ledger, objects and stream agree on what arrived",
     doc_md=DOC,
     schedule=reconcile.schedule(),
-    start_date=START,
+    # No start date: the first run waits for its hour, rather than making up for one before CALI was there.
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(hours=6)},
