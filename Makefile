@@ -54,9 +54,12 @@ airflow: $(RUN_STAMP) ## Run Airflow's command line: make airflow ARGS="dags lis
 .PHONY: install
 install: $(DEV_STAMP) ## Set up the virtual environment with the tools for tests and linters
 
+# What a test says when its embedded server crashed under it; then, and only then, it is tried once more.
+SERVER_DIED := --only-rerun "server closed the connection" --only-rerun "database system is" --only-rerun "Database error"
+
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests, on two cores; some of them: make test ARGS="tests/include -k drain"
-	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2)
+	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 --reruns 1 $(SERVER_DIED))
 
 .PHONY: crash-test
 crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)

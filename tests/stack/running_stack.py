@@ -166,7 +166,7 @@ class RunningStack:
         """Wait until a worker of the executor runs a task; return both processes and the task instance's id."""
 
         def look() -> tuple[psutil.Process, psutil.Process, str] | None:
-            for worker in self.process("scheduler").children():
+            for worker in self.workers():
                 for task in _children(worker):
                     # "airflow worker -- <uuid>", and the worker's title until the task's process sets its own.
                     name = _title(task).partition("airflow worker -- ")[2]
@@ -175,6 +175,13 @@ class RunningStack:
             return None
 
         return eventually(look, SETTLED_S, self.open_work, poll_s=0.01)
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the executor's workers; none while the scheduler is down."""
+        try:
+            return self.process("scheduler").children()
+        except psutil.NoSuchProcess:
+            return []
 
     def wait_until_healthy(self, seconds: float = HEALTHY_S) -> None:
         """Wait until every program is as it should be."""

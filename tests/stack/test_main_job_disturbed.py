@@ -25,8 +25,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(60
 def test_killed_workers_and_a_killed_scheduler_lose_nothing(running_stack: RunningStack) -> None:
     """Each is killed by SIGKILL while it has work; the stack comes back by itself and every record arrives once."""
     with running_stack.simulating(seed=2):
+        scheduler = running_stack.process("scheduler")
         worker, _, orphaned = running_stack.at_work()
         worker.kill()  # its task's process lives on and has nobody to report to
+        scheduler.wait(60)  # it does not go on with the queue that the worker may have taken along
+        running_stack.wait_until_healthy()
         _, task, _ = running_stack.at_work(but={orphaned})
         task.kill()
         running_stack.wait_for_batches()
@@ -40,8 +43,10 @@ def test_killed_workers_and_a_killed_scheduler_lose_nothing(running_stack: Runni
 def test_idle_workers_that_are_killed_do_not_stop_the_job(running_stack: RunningStack) -> None:
     """One of them holds the lock of the tasks' queue, which nobody gives back; the work goes on all the same."""
     running_stack.settle()
-    for worker in running_stack.process("scheduler").children():
+    scheduler = running_stack.process("scheduler")
+    for worker in running_stack.workers():
         worker.kill()
+    scheduler.wait(60)
     running_stack.put(seed=4, seconds=2)
     running_stack.settle()
     running_stack.wait_until_healthy()
