@@ -59,7 +59,11 @@ SERVER_DIED := --only-rerun "server closed the connection" --only-rerun "databas
 
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests, on two cores; some of them: make test ARGS="tests/include -k drain"
-	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 --reruns 1 $(SERVER_DIED))
+	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 -m "not browser" --reruns 1 $(SERVER_DIED))
+
+.PHONY: test-browser
+test-browser: $(DEV_STAMP) ## Trigger every DAG by the form on its page, in a headless Chromium
+	@$(VENV)/bin/pytest tests/stack/test_triggering.py -m browser $(ARGS)
 
 .PHONY: crash-test
 crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)
