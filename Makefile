@@ -79,9 +79,9 @@ fuzz-test: $(RUN_STAMP) ## Put fuzzed records through drain and validation, and 
 	@$(VENV)/bin/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1)
 
 .PHONY: bench
-bench: $(RUN_STAMP) ## Measure what the hot path costs, beside a plain boto3 loop (ONLY=throughput, RECORDS, SHARDS, ROUNDS)
-	@$(VENV)/bin/python -m tests.benchmarks --only $(or $(ONLY),throughput) --records $(or $(RECORDS),10000 100000) \
-		--shards $(or $(SHARDS),1 4 16) --rounds $(or $(ROUNDS),5)
+bench: $(RUN_STAMP) ## Measure all that there is to measure, or one part (ONLY=throughput, RECORDS, SHARDS, ROUNDS, ARGS="--option ...")
+	@$(VENV)/bin/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RECORDS),--records $(RECORDS)) \
+		$(if $(SHARDS),--shards $(SHARDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
 .PHONY: lint
 lint: $(DEV_STAMP) ## Run all linters

@@ -1,39 +1,43 @@
-"""Measure what the platform costs, beside what a user would write instead.
+"""Measure what the platform costs, beside what a user would write or pick instead.
 
-``python -m tests.benchmarks --only throughput``. The table goes to the terminal and, with every run, machine and
-version, into ``.run/bench.json``. Exit codes: 0 measured; 1 it could not be carried out; 2 an option is wrong.
+``python -m tests.benchmarks`` measures every part, ``--only throughput`` one. Tables go to the terminal and, with every
+run, machine and version, into ``.run/bench.json``. Exit codes: 0 measured; 1 a part could not be carried out; 2 an
+option is wrong.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from include.errors import CaliError
 from local.settings import run_folder
-from tests.benchmarks import throughput
 from tests.benchmarks.machine import machine
 
-PARTS = {"throughput": throughput}
-"""Each part has ``measure(options, say)``, whose result is plain JSON, and ``render(result)``."""
+NOT_CARRIED_OUT = 1
+PARTS = {
+    part: import_module(f"tests.benchmarks.{part}")
+    for part in (
+        "throughput",
+    )
+}  # fmt: skip
+"""In the order in which they are measured. Each is a module with three functions:
+
+``add_arguments(parser)`` adds the part's own options (no two parts may share a name); ``measure(options, say)`` returns
+its result as plain JSON, raising a CaliError where it cannot; ``render(result)`` returns the tables for the terminal.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _options(arguments)
-    part = PARTS[options.only]
-    try:
-        result = part.measure(options, say)
-    except CaliError as error:
-        say(f"not carried out: {error}")
-        return 1
-    result = {"machine": machine(), **result}
-    path = run_folder(os.environ) / "bench.json"
-    keep(path, options.only, result)
-    say(f"\n{part.render(result)}\n\n{json.dumps(result['machine'])}\nall figures: {path}")
-    return 0
+    if options.only:
+        return _carry_out(options.only, options)
+    return max([_carry_out_apart(part, options) for part in PARTS])
 
 
 def say(text: str) -> None:
@@ -49,20 +53,40 @@ def keep(path: Path, part: str, result: object) -> None:
     path.write_text(json.dumps(results | {part: result}, indent=2) + "\n")
 
 
+def _carry_out(part: str, options: argparse.Namespace) -> int:
+    say(f"=== {part}")
+    try:
+        result = PARTS[part].measure(options, say)
+    except CaliError as error:
+        say(f"{part} was not carried out: {error}")
+        return NOT_CARRIED_OUT
+    result = {"machine": machine(), **result}
+    path = run_folder(os.environ) / "bench.json"
+    keep(path, part, result)
+    say(f"\n{PARTS[part].render(result)}\n\n{json.dumps(result['machine'])}\nall figures: {path}\n")
+    return 0
+
+
+def _carry_out_apart(part: str, options: argparse.Namespace) -> int:
+    """Carry the part out in a process of its own, so that neither its memory nor its failure meets the next one."""
+    process = multiprocessing.get_context("fork").Process(target=_exit_with, args=(part, options))
+    process.start()
+    process.join()
+    if process.exitcode not in (0, NOT_CARRIED_OUT):
+        say(f"{part} was not carried out: its process ended with {process.exitcode}")
+    return NOT_CARRIED_OUT if process.exitcode else 0
+
+
+def _exit_with(part: str, options: argparse.Namespace) -> None:
+    sys.exit(_carry_out(part, options))
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=sorted(PARTS), default="throughput", help="what to measure (%(default)s)")
-    parser.add_argument("--records", type=_natural, nargs="+", default=[10_000, 100_000], help="how many (%(default)s)")
-    parser.add_argument("--shards", type=_natural, nargs="+", default=[1, 4, 16], help="of the stream (%(default)s)")
-    parser.add_argument("--rounds", type=_natural, default=5, help="pairs of runs, for the medians (%(default)s)")
+    parser.add_argument("--only", choices=list(PARTS), help="the one part to measure; without it, all of them")
+    for name, part in PARTS.items():
+        part.add_arguments(parser.add_argument_group(name))
     return parser.parse_args(arguments)
-
-
-def _natural(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("give a whole number above 0")
-    return number
 
 
 if __name__ == "__main__":

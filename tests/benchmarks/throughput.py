@@ -28,6 +28,7 @@ from include.process.validate_stage import validate_pending
 from include.process.work import Workplace
 from include.records import utc_now
 from include.streams.logs import STREAM
+from tests.benchmarks.arguments import natural
 from tests.benchmarks.baseline import GZIP_LEVEL, plain_loop
 from tests.benchmarks.servers import BUCKET, MALFORMED_RATE, RECORD_BYTES, Emulators, emulators, filled_stream
 from tests.crash.child import warm_parent
@@ -69,6 +70,13 @@ def platform(kinesis: Any, s3: Any, stream: str) -> int:
 def plain(kinesis: Any, s3: Any, stream: str) -> int:
     """Do it as a user would; return how many records it read."""
     return plain_loop(kinesis, s3, BUCKET, stream)
+
+
+def add_arguments(parser: argparse._ArgumentGroup) -> None:
+    """Add which sizes to measure, and how often."""
+    parser.add_argument("--records", type=natural, nargs="+", default=[10_000, 100_000], help="how many (%(default)s)")
+    parser.add_argument("--shards", type=natural, nargs="+", default=[1, 4, 16], help="of the stream (%(default)s)")
+    parser.add_argument("--rounds", type=natural, default=5, help="pairs of runs, for the medians (%(default)s)")
 
 
 def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
