@@ -1,4 +1,4 @@
-"""What a stack's processes take: CPU, that of ended children included, and memory in which a shared page counts once."""
+"""What a stack's processes take: CPU, with that of ended children, and memory in which a shared page counts once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
