@@ -23,6 +23,7 @@ PARTS = {
     part: import_module(f"tests.benchmarks.{part}")
     for part in (
         "throughput",
+        "idle",
     )
 }  # fmt: skip
 """In the order in which they are measured. Each is a module with three functions:
