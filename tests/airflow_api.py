@@ -10,7 +10,7 @@ from local.environment import ADMIN
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from local.settings import Settings
 
@@ -25,11 +25,20 @@ class Airflow:
 
     def call(self, method: str, path: str, body: object = None, **query: str | int | list[str]) -> httpx.Response:
         """Call the API and return its answer, whatever it is."""
+        return self._request(method, f"api/v2/{path}", body, query)
+
+    def page(self, path: str, **query: str | int | list[str]) -> httpx.Response:
+        """Ask as Airflow's own pages do, under ``ui/`` or ``api/v2/``."""
+        answer = self._request("GET", path, None, query)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def _request(self, method: str, path: str, body: object, query: Mapping[str, Any]) -> httpx.Response:
         if self._token is None:
             self._token = httpx.post(f"{self.url}/auth/token", json=self._login, trust_env=False).json()["access_token"]
         return httpx.request(
             method,
-            f"{self.url}/api/v2/{path}",
+            f"{self.url}/{path}",
             json=body,
             params=query,
             headers={"Authorization": f"Bearer {self._token}"},

@@ -24,6 +24,7 @@ PARTS = {
     for part in (
         "throughput",
         "idle",
+        "soak",
     )
 }  # fmt: skip
 """In the order in which they are measured. Each is a module with three functions:
