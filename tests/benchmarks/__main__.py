@@ -22,7 +22,9 @@ NOT_CARRIED_OUT = 1
 PARTS = {
     part: import_module(f"tests.benchmarks.{part}")
     for part in (
+        "latency",
         "throughput",
+        "spike",
     )
 }  # fmt: skip
 """In the order in which they are measured. Each is a module with three functions:

@@ -99,11 +99,18 @@ class RunningStack:
 
     @contextmanager
     def simulating(
-        self, seed: int, rate: int = 80, seconds: float | None = None, error_rate: float = 0.3
+        self,
+        seed: int,
+        rate: int = 80,
+        seconds: float | None = None,
+        error_rate: float = 0.3,
+        *,
+        spike: bool = False,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Put records on the stream, a fiftieth of them malformed, until the block ends or ``seconds`` are over."""
         options = {"RATE": str(rate), "ERROR_RATE": str(error_rate), "MALFORMED_RATE": "0.02", "SEED": str(seed)}
         options |= {"DURATION": str(seconds)} if seconds else {}
+        options |= {"SPIKE": "1"} if spike else {}
         running = demo.Demo(self.settings, {STREAM: self._journal}, self.began)
         with demo.simulators(running, {**self.environment, **options}) as (simulator,):
             yield simulator
