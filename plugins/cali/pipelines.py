@@ -77,6 +77,7 @@ def drain_dag(stream: str, doc_md: str) -> DAG:
             stream=stream,
             max_records="{{ params.max_records }}",
             from_timestamp="{{ params.from_timestamp }}",
+            express=True,
             # Not in the operator: in somebody else's DAG there may be parameters that are none of its business.
             pre_execute=_check_form,
             outlets=[assets.raw_batches(stream)],

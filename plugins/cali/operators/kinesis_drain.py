@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import psycopg
     from airflow.sdk import Context
 
+    from include.adapters.object_store import S3ObjectStore
     from include.drain.drain import DrainReport
+    from include.ledger.postgres import PostgresLedger
     from include.records import Gap
 
 MOST_IDS = 20
@@ -38,6 +40,9 @@ class KinesisDrainOperator(BaseOperator):
 
     What the stream lost before it was drained becomes a row of ``cali.stream_gaps`` and an alert, once.
 
+    With ``express`` its process goes straight on to validate and alert what it has just drained, because a task for
+    each of them would cost half a second and more. Whatever fails there is left to a process DAG.
+
     Returns a claim check: ids and counts of the batches, never records.
 
     Args:
@@ -46,6 +51,7 @@ class KinesisDrainOperator(BaseOperator):
         max_records: records of each shard's batch in this run, at most; templated.
         from_timestamp: ISO 8601 with zone; where a stream that was never drained begins; templated. A stream that
             was drained before goes on at its checkpoints.
+        express: whether to validate and alert the batches at once; needs the Connection to Slack too.
         aws_conn_id: the Connection to AWS, for Kinesis and S3.
         postgres_conn_id: the Connection to CALI's database.
     """
@@ -60,6 +66,7 @@ class KinesisDrainOperator(BaseOperator):
         settings: StreamSettings | None = None,
         max_records: int | str | None = None,
         from_timestamp: str | None = None,
+        express: bool = False,
         aws_conn_id: str = connections.AWS,
         postgres_conn_id: str = connections.POSTGRES,
         **arguments: Any,  # noqa: ANN401 - BaseOperator's own
@@ -69,6 +76,7 @@ class KinesisDrainOperator(BaseOperator):
         self.settings = settings
         self.max_records = max_records
         self.from_timestamp = from_timestamp
+        self.express = express
         self.aws_conn_id = aws_conn_id
         self.postgres_conn_id = postgres_conn_id
 
@@ -114,8 +122,29 @@ class KinesisDrainOperator(BaseOperator):
             report = drain(source, store, ledger, request)
             unfinished = 0 if report.batches else ledger.unfinished(self.stream, utc_now() - PATIENCE)
             sla.tell_drained(database, self.stream, context["run_id"], idle=not report.batches)
-        metrics.drained(self.stream, report, time.perf_counter() - began)
-        return _claim_check(report, unfinished) if report.batches or unfinished else None
+            metrics.drained(self.stream, report, time.perf_counter() - began)
+            if not report.batches and not unfinished:
+                return None
+            outcome = _claim_check(report, unfinished)
+            if self.express and report.batches:
+                outcome["express"] = self._go_on(context, ledger, store, database, len(report.batches))
+            return outcome
+
+    def _go_on(
+        self,
+        context: "Context",
+        ledger: "PostgresLedger",
+        store: "S3ObjectStore",
+        database: "psycopg.Connection",
+        batches: int,
+    ) -> dict[str, object]:
+        from cali.stages import express  # noqa: PLC0415
+        from include import streams  # noqa: PLC0415
+        from include.process.work import Workplace  # noqa: PLC0415
+
+        owner = f"{context['run_id']}/{self.task_id}"
+        place = Workplace(streams.get(self.stream), store, ledger, owner, utc_now, most=batches, hands_on=True)
+        return express(place, database, context)
 
     def _settings(self) -> StreamSettings:
         return self.settings or stream_settings(self.stream)
