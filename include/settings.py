@@ -66,6 +66,7 @@ class StreamSettings(BaseModel):
         payloads: ``auto`` opens what producers packed, ``plain`` takes each stream record for one event.
         redrive_attempts: redrives in a row that may fix nothing of a group of dead letters before it is skipped.
         idle_s: seconds that a run waits for records before it ends with nothing, so that a newer one can begin.
+        lanes: tasks that share the stream's shards between them in each drain run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +82,7 @@ class StreamSettings(BaseModel):
     payloads: Payloads = Payloads.AUTO
     redrive_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     idle_s: Annotated[float, Field(ge=1, le=86_400)] = 120
+    lanes: Annotated[int, Field(ge=1, le=64)] = 1
 
     def profile(self) -> PaceProfile:
         """Return the pace with the stream's own settings in place of the profile's."""

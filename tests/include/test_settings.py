@@ -27,6 +27,7 @@ SAMPLES = {
     "payloads": ("plain", Payloads.PLAIN),
     "redrive_attempts": ("5", 5),
     "idle_s": ("30", 30.0),
+    "lanes": ("4", 4),
 }
 
 
@@ -77,6 +78,9 @@ def test_a_stream_is_called_the_same_in_kinesis_unless_told_otherwise() -> None:
         ("CALI_LOGS_PACE", "hectic"),
         ("CALI_SCHEDULE", "now and then"),
         ("CALI_LOGS_SCHEDULE", "* * * *"),
+        ("CALI_LANES", "0"),
+        ("CALI_LOGS_LANES", "65"),
+        ("CALI_LOGS_LANES", "two"),
         ("CALI_POLL_S", "0.1"),
         ("CALI_POLL_S", "61"),
         ("CALI_POLL_S", "nan"),

@@ -231,6 +231,16 @@ class RunningStack:
         return {"put": len(self.journal), **self.counts()}, self.rows(stages)[:5], self.metadata(tasks)[-10:]
 
 
+def warm_programs(running_stack: RunningStack) -> set[str]:
+    """Return the programs that have imported what CALI's tasks need, told by a library that nothing else loads."""
+    return {
+        state.name
+        for state in running_stack.supervisor.states()
+        if state.group == AIRFLOW
+        and any("libarrow" in library.path for library in psutil.Process(state.pid).memory_maps())
+    }
+
+
 def _children(process: psutil.Process) -> list[psutil.Process]:
     try:
         return process.children()

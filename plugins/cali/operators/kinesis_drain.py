@@ -10,7 +10,9 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cali import connections, metrics, sla
+from cali.backlog import stream_has_backlog
 from cali.triggers.kinesis_backlog import PATIENCE, KinesisBacklogTrigger
+from include.drain.lanes import EVERY_SHARD, Lane
 from include.errors import ConfigurationError
 from include.records import utc_now
 from include.settings import StreamSettings, stream_settings
@@ -28,6 +30,8 @@ MOST_IDS = 20
 """Batch ids that go through XCom; the ledger has them all."""
 NOTHING = frozenset({"", "None"})
 """What a template renders to where the form's field was left empty."""
+ENDED = ("success", "skipped", "failed", "upstream_failed", "removed")
+"""The states of a task that does nothing more in its run."""
 
 
 class KinesisDrainOperator(BaseOperator):
@@ -43,6 +47,10 @@ class KinesisDrainOperator(BaseOperator):
     With ``express`` its process goes straight on to validate and alert what it has just drained, because a task for
     each of them would cost half a second and more. Whatever fails there is left to a process DAG.
 
+    Several lanes share a stream's shards between them: ``KinesisDrainOperator.partial(task_id="drain", stream="logs",
+    lanes=4).expand(lane=[0, 1, 2, 3])``. Only lane 0 waits, and only while no lane has anything to drain; the others
+    end as skipped at once. When the doorbell rings and they have all ended, lane 0 answers for the whole stream.
+
     Returns a claim check: ids and counts of the batches, never records.
 
     Args:
@@ -52,6 +60,8 @@ class KinesisDrainOperator(BaseOperator):
         from_timestamp: ISO 8601 with zone; where a stream that was never drained begins; templated. A stream that
             was drained before goes on at its checkpoints.
         express: whether to validate and alert the batches at once; needs the Connection to Slack too.
+        lane: which of the lanes this task is, from 0 on.
+        lanes: how many lanes the stream's shards are spread over.
         aws_conn_id: the Connection to AWS, for Kinesis and S3.
         postgres_conn_id: the Connection to CALI's database.
     """
@@ -67,6 +77,8 @@ class KinesisDrainOperator(BaseOperator):
         max_records: int | str | None = None,
         from_timestamp: str | None = None,
         express: bool = False,
+        lane: int = 0,
+        lanes: int = 1,
         aws_conn_id: str = connections.AWS,
         postgres_conn_id: str = connections.POSTGRES,
         **arguments: Any,  # noqa: ANN401 - BaseOperator's own
@@ -77,13 +89,16 @@ class KinesisDrainOperator(BaseOperator):
         self.max_records = max_records
         self.from_timestamp = from_timestamp
         self.express = express
+        self.lane = lane
+        self.lanes = lanes
         self.aws_conn_id = aws_conn_id
         self.postgres_conn_id = postgres_conn_id
 
     def execute(self, context: "Context") -> dict[str, object]:
         """Drain at once, or wait for the doorbell."""
-        outcome = self._drain(context)
+        outcome = self._drain(context, Lane(self.lane, self.lanes))
         if outcome is None:
+            self._skip_unless_at_rest()
             settings = self._settings()
             trigger = KinesisBacklogTrigger.of(
                 self.stream,
@@ -98,12 +113,37 @@ class KinesisDrainOperator(BaseOperator):
 
     def answer(self, context: "Context", event: dict[str, str]) -> dict[str, object]:
         """Answer the doorbell: drain whatever there is, however often it rang."""
-        outcome = self._drain(context)
+        # At rest one task is enough, and a run of all lanes would come a second later.
+        lane = EVERY_SHARD if self._is_alone(context) else Lane(self.lane, self.lanes)
+        outcome = self._drain(context, lane)
         if outcome is None:
             raise AirflowSkipException(f"Nothing to drain from {self.stream} (doorbell: {event['reason']})")
         return outcome
 
-    def _drain(self, context: "Context") -> dict[str, object] | None:
+    def _skip_unless_at_rest(self) -> None:
+        """End this lane where another one waits at the doorbell, or has something to drain: nobody waits for nothing.
+
+        Raises:
+            AirflowSkipException: this lane has nothing to do.
+        """
+        if self.lane > 0:
+            raise AirflowSkipException(f"Nothing to drain from {self.stream} in lane {self.lane}")
+        if self.lanes > 1 and stream_has_backlog(
+            self.stream, self._settings(), self.aws_conn_id, self.postgres_conn_id
+        ):
+            raise AirflowSkipException(f"Nothing to drain from {self.stream} in lane 0; other lanes are at work")
+
+    def _is_alone(self, context: "Context") -> bool:
+        """Return whether the run's other lanes have ended."""
+        if self.lanes == 1:
+            return True
+        run = context["dag_run"]
+        ended = context["ti"].get_ti_count(
+            dag_id=run.dag_id, task_ids=[self.task_id], run_ids=[run.run_id], states=list(ENDED)
+        )
+        return ended == self.lanes - 1
+
+    def _drain(self, context: "Context", lane: Lane) -> dict[str, object] | None:
         from include.drain.drain import DrainRequest, drain  # noqa: PLC0415
         from include.drain.read_shard import ShardSource  # noqa: PLC0415
         from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
@@ -117,10 +157,12 @@ class KinesisDrainOperator(BaseOperator):
         start_at = _instant("from_timestamp", self.from_timestamp)
         with connected(connections.postgres_uri(connections.connection(self.postgres_conn_id))) as database:
             on_gap = partial(_tell, database, context)
-            request = DrainRequest(context["run_id"], hints, start_at, settings.payloads, on_gap)
+            request = DrainRequest(context["run_id"], hints, start_at, settings.payloads, on_gap, lane)
             ledger = PostgresLedger(database)
             report = drain(source, store, ledger, request)
-            unfinished = 0 if report.batches else ledger.unfinished(self.stream, utc_now() - PATIENCE)
+            # One lane is enough to wake the stages.
+            looks = not report.batches and lane.number == 0
+            unfinished = ledger.unfinished(self.stream, utc_now() - PATIENCE) if looks else 0
             sla.tell_drained(database, self.stream, context["run_id"], idle=not report.batches)
             metrics.drained(self.stream, report, time.perf_counter() - began)
             if not report.batches and not unfinished:
@@ -142,7 +184,8 @@ class KinesisDrainOperator(BaseOperator):
         from include import streams  # noqa: PLC0415
         from include.process.work import Workplace  # noqa: PLC0415
 
-        owner = f"{context['run_id']}/{self.task_id}"
+        # What an owner holds it may take again: lanes must not be taken for one another.
+        owner = f"{context['run_id']}/{self.task_id}" + (f"/{self.lane}" if self.lanes > 1 else "")
         place = Workplace(streams.get(self.stream), store, ledger, owner, utc_now, most=batches, hands_on=True)
         return express(place, database, context)
 
