@@ -170,7 +170,8 @@ def _airflow(settings: Settings) -> dict[str, str]:
         },
         "api_auth": {"jwt_secret": settings.secrets.jwt_secret},
         "scheduler": {
-            "scheduler_idle_sleep_time": 0.2,
+            # The executor rests in its place: see cali.rest.
+            "scheduler_idle_sleep_time": 0,
             # A worker that was killed is noticed after half a minute rather than after five.
             "task_instance_heartbeat_sec": 5,
             "task_instance_heartbeat_timeout": 30,
@@ -181,7 +182,8 @@ def _airflow(settings: Settings) -> dict[str, str]:
         },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",
-            "min_file_process_interval": 60,  # an edited file is parsed at once all the same
+            # An edited file is parsed at once all the same, and parsing all of them takes some 4 s of CPU.
+            "min_file_process_interval": 300,
             "refresh_interval": 5,
             "parsing_processes": 1,
         },

@@ -6,6 +6,9 @@ a task again, while the scheduler looks healthy, and a scheduler that wants to e
 held the lock cannot be told, so the scheduler ends, loudly, and whatever supervises it starts it anew with a new queue.
 Tasks that ran are found orphaned and tried again.
 
+It is also where the scheduler rests between two turns of its loop (see ``cali.rest``): set
+``[scheduler] scheduler_idle_sleep_time = 0``, or Airflow's own sleep comes on top.
+
 Set it with ``[core] executor = cali.executors.WatchfulLocalExecutor``. The scheduler has to run under a supervisor.
 """
 
@@ -15,9 +18,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from multiprocessing import connection
 from typing import Any
 
 from airflow.executors.local_executor import LocalExecutor
+
+from cali.rest import Rest
 
 LEFT_TO_ITS_SUPERVISOR = 70
 """The scheduler's exit code: ``EX_SOFTWARE``, an internal error."""
@@ -70,11 +76,19 @@ class WatchfulLocalExecutor(LocalExecutor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LocalExecutor's own
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self._overseer = Overseer(self._end_scheduler)
+        self._rest = Rest()
 
     def heartbeat(self) -> None:
-        """Do what comes with each turn of the scheduler's loop, and promise the next turn."""
+        """Do what comes with each turn of the scheduler's loop, rest after an idle one, and promise the next turn."""
         self._overseer.promise(STANDSTILL_S, f"the scheduler's loop has stood still for {STANDSTILL_S:.0f} s")
+        begun = bool(self.queued_tasks or self.queued_callbacks)
         super().heartbeat()
+        self._rest.after_turn(self._wait, busy=begun or bool(self.event_buffer))
+        self.sync()
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait, but not longer than until a worker says that its task has ended; return whether one has."""
+        return bool(connection.wait([self.result_queue._reader], seconds))  # type: ignore[attr-defined]  # noqa: SLF001
 
     def end(self) -> None:
         """Wait for the workers, but not for ever."""

@@ -115,6 +115,24 @@ def aws_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None
     return define
 
 
+@pytest.fixture(scope="session")
+def airflow_tables(postgres_server: Any) -> str:
+    """Return the URI of a database with Airflow's own tables, as its models define them."""
+    import sqlalchemy
+    from airflow.models import import_all_models  # noqa: TID251 - its tables are what is asked for
+    from airflow.models.base import Base  # noqa: TID251
+
+    name = "airflow_metadata"
+    with psycopg.connect(postgres_server.uri(), autocommit=True) as admin:
+        admin.execute(f"create database {name}")
+    uri = str(postgres_server.uri(name))
+    import_all_models()
+    engine = sqlalchemy.create_engine(uri.replace("postgresql://", "postgresql+psycopg2://"))
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return uri
+
+
 @pytest.fixture
 def servers(
     kinesis_server: Any,

@@ -32,24 +32,6 @@ insert into asset_event (timestamp, asset_id, extra) values (now() - interval '1
 EVENTS = "select event from log where event in ('old', 'new', 'of others') order by 1"
 
 
-@pytest.fixture(scope="module")
-def airflow_tables(postgres_server: Any) -> str:
-    """Return the URI of a database with Airflow's own tables, as its models define them."""
-    import sqlalchemy
-    from airflow.models import import_all_models  # noqa: TID251 - Airflow's tables are what is cleaned
-    from airflow.models.base import Base  # noqa: TID251
-
-    name = "airflow_metadata"
-    with psycopg.connect(postgres_server.uri(), autocommit=True) as admin:
-        admin.execute(f"create database {name}")
-    uri = str(postgres_server.uri(name))
-    import_all_models()
-    engine = sqlalchemy.create_engine(uri.replace("postgresql://", "postgresql+psycopg2://"))
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    return uri
-
-
 @pytest.fixture
 def airflow_database(airflow_tables: str, monkeypatch: pytest.MonkeyPatch) -> psycopg.Connection:
     """Return a connection to Airflow's database; the environment is that of a task, which is kept from it."""
