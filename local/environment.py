@@ -170,8 +170,8 @@ def _airflow(settings: Settings) -> dict[str, str]:
         },
         "api_auth": {"jwt_secret": settings.secrets.jwt_secret},
         "scheduler": {
-            # The executor rests in its place: see cali.rest.
-            "scheduler_idle_sleep_time": 0,
+            # Our LocalExecutor rests in its place: see cali.rest.
+            "scheduler_idle_sleep_time": 0.2 if settings.executor == "celery" else 0,
             # A worker that was killed is noticed after half a minute rather than after five.
             "task_instance_heartbeat_sec": 5,
             "task_instance_heartbeat_timeout": 30,
