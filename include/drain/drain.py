@@ -52,6 +52,14 @@ class DrainReport:
     gaps: list[Gap] = field(default_factory=list)
     tips: dict[str, datetime] = field(default_factory=dict)
 
+    def follow(self, later: "DrainReport") -> None:
+        """Go on with what a later drain of the same run did."""
+        self.batches += later.batches
+        self.closed_shards += later.closed_shards
+        self.gaps += later.gaps
+        self.behind |= later.behind
+        self.tips |= later.tips
+
     @property
     def behind_s(self) -> float:
         """How far the slowest shard is behind, in seconds."""

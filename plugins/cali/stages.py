@@ -1,6 +1,7 @@
 """The process DAG's steps: each joins its run's Connections to one verb of the library and returns a claim check."""
 
 import logging
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ SWEEP_BUDGET_S = 45.0
 """How long a sweep may spend on sending, updates included; it comes once a minute."""
 
 
-def express(place: "Workplace", database: "psycopg.Connection", context: "Context") -> dict[str, object]:
+def express(place: "Workplace", database: "psycopg.Connection", context: "Context") -> Counter[str]:
     """Validate and alert, in a drain's own process, what it has just drained; return counts.
 
     A task for each of them would cost its batch half a second and more. What fails here is given back: the process DAG
@@ -51,8 +52,8 @@ def express(place: "Workplace", database: "psycopg.Connection", context: "Contex
         sent = notify(alerts, EXPRESS_BUDGET_S, wait_for_updates=False)
     except CaliError as error:
         log.warning("left to the process DAG stream=%s error=%s", place.stream.name, error)
-        return {}
-    return {**validated.counts, **alerted.counts, **sent}
+        return Counter()
+    return Counter(validated.counts | alerted.counts | sent)
 
 
 def validate(stream: str) -> dict[str, object]:
@@ -92,7 +93,7 @@ def alert(stream: str) -> dict[str, object]:
         return _claim_check(report) | notify(alerts, DISPATCH_BUDGET_S, wait_for_updates=False)
 
 
-def sweep() -> dict[str, object]:
+def sweep() -> dict[str, int]:
     """Send what earlier runs left in the outbox."""
     from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
     from include.ledger.postgres import connected  # noqa: PLC0415
@@ -101,7 +102,7 @@ def sweep() -> dict[str, object]:
         return notify(PostgresAlertStore(database), SWEEP_BUDGET_S, wait_for_updates=True)
 
 
-def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> dict[str, object]:
+def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> dict[str, int]:
     """Send what is due, within the budget.
 
     Raises:

@@ -1,6 +1,7 @@
 """The drain operator against real servers: it drains what is there, defers for what is not, and says why it skips."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -42,12 +43,37 @@ def test_waiting_records_are_drained_at_once_into_a_claim_check(servers: Servers
         "behind_s": 0.0,
         "gaps": 0,
         "unfinished": 0,
+        "express": {},
     }
     written = json.dumps(outcome)
     assert len(written) < 1000
     assert "needle" not in written
     (key,) = servers.keys("raw")
     assert [key] == [row[0] for row in servers.connection.execute("select raw_key from cali.micro_batches")]
+
+
+@pytest.mark.integration
+def test_a_run_stays_while_records_keep_coming(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes while it rests is drained before it ends; the first drain that finds nothing ends it."""
+    coming = [[b"2", b"3"], [b"4"], []]
+    monkeypatch.setenv("CALI_LOGS_STAY_S", "300")
+    monkeypatch.setattr("cali.operators.kinesis_drain.PAUSE_S", 0)
+    monkeypatch.setattr("cali.operators.kinesis_drain.time.sleep", lambda _: servers.put(*coming.pop(0)))
+    servers.put(b"1")
+    outcome = operator().execute(CONTEXT)
+    assert (outcome["records"], outcome["batch_count"], coming) == (4, 3, [])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("asked", "stay_s"), [(1, "300"), (None, "0")])
+def test_a_run_that_is_told_how_much_or_not_to_stay_drains_once(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, asked: int | None, stay_s: str
+) -> None:
+    """Neither takes a second bite."""
+    monkeypatch.setenv("CALI_LOGS_STAY_S", stay_s)
+    monkeypatch.setattr("cali.operators.kinesis_drain.time.sleep", lambda _: pytest.fail("it stays"))
+    servers.put(b"1")
+    assert operator(max_records=asked).execute(CONTEXT)["records"] == 1
 
 
 @pytest.mark.integration
@@ -415,6 +441,6 @@ def test_a_run_of_many_batches_passes_on_only_so_many_ids() -> None:
     """The claim check's size has a bound; its counts are of all batches."""
     records = [StreamRecord(f"{number:056d}", "key", ARRIVED, b"x") for number in range(MOST_IDS + 5)]
     batches = [raw_batch("logs", "shardId-000000000000", [record])[0] for record in records]
-    outcome: Any = _claim_check(DrainReport(batches=batches), unfinished=0)
+    outcome: Any = _claim_check(DrainReport(batches=batches), Counter(), 0)
     assert (len(outcome["batches"]), outcome["batch_count"], outcome["records"]) == (MOST_IDS, 25, 25)
     assert len(json.dumps(outcome)) < 2000

@@ -1,8 +1,10 @@
 """``KinesisDrainOperator``: drain a Kinesis stream into raw micro-batches on S3, each record exactly once."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +24,19 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.adapters.object_store import S3ObjectStore
-    from include.drain.drain import DrainReport
+    from include.drain.drain import DrainReport, DrainRequest
+    from include.drain.read_shard import ShardSource
     from include.ledger.postgres import PostgresLedger
     from include.records import Gap
+
+Counts = Counter[str]
 
 MOST_IDS = 20
 """Batch ids that go through XCom; the ledger has them all."""
 NOTHING = frozenset({"", "None"})
 """What a template renders to where the form's field was left empty."""
+PAUSE_S = 0.4
+"""How long a run that stays rests between two drains: it halves to the delay that this adds, and bounds the batches."""
 ENDED = ("success", "skipped", "failed", "upstream_failed", "removed")
 """The states of a task that does nothing more in its run."""
 
@@ -38,9 +45,10 @@ class KinesisDrainOperator(BaseOperator):
     """Drains what lies past the stream's checkpoint; waits in the triggerer, without a worker slot, while nothing does.
 
     It looks for a backlog first and defers only when there is none, because under load a way through the triggerer
-    costs seconds. The run ends as skipped when nothing came for the settings' ``idle_s``, so that an outlet Asset
-    stands for batches and nothing else. It also succeeds, without a batch, when a stage of an older batch waits for a
-    run: the Asset then wakes the one that does it.
+    costs seconds. While records keep coming it drains again and again, for the settings' ``stay``, because a new run
+    costs most of a second. The run ends as skipped when nothing came for the settings' ``idle_s``, so that an outlet
+    Asset stands for batches and nothing else. It also succeeds, without a batch, when a stage of an older batch waits
+    for a run: the Asset then wakes the one that does it.
 
     What the stream lost before it was drained becomes a row of ``cali.stream_gaps`` and an alert, once.
 
@@ -144,56 +152,79 @@ class KinesisDrainOperator(BaseOperator):
         return ended == self.lanes - 1
 
     def _drain(self, context: "Context", lane: Lane) -> dict[str, object] | None:
-        from include.drain.drain import DrainRequest, drain  # noqa: PLC0415
+        from include.drain.drain import DrainRequest  # noqa: PLC0415
         from include.drain.read_shard import ShardSource  # noqa: PLC0415
         from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
 
-        began = time.perf_counter()
         settings = self._settings()
         reader = connections.stream_reader(self.aws_conn_id)
         store = connections.object_store(settings.bucket, self.aws_conn_id)
         source = ShardSource(self.stream, settings.kinesis_stream, reader, utc_now, time.sleep)
-        hints = settings.hints(_positive("max_records", self.max_records))
+        most = _positive("max_records", self.max_records)
         start_at = _instant("from_timestamp", self.from_timestamp)
         with connected(connections.postgres_uri(connections.connection(self.postgres_conn_id))) as database:
             on_gap = partial(_tell, database, context)
-            request = DrainRequest(context["run_id"], hints, start_at, settings.payloads, on_gap, lane)
+            request = DrainRequest(context["run_id"], settings.hints(most), start_at, settings.payloads, on_gap, lane)
             ledger = PostgresLedger(database)
-            report = drain(source, store, ledger, request)
+            desk = _Desk(source, store, ledger, database, context)
+            # Who asked for so many records is not to get several times as many.
+            report, express = self._repeated(desk, request, timedelta(0) if most else settings.profile().stay)
             # One lane is enough to wake the stages.
             looks = not report.batches and lane.number == 0
             unfinished = ledger.unfinished(self.stream, utc_now() - PATIENCE) if looks else 0
             sla.tell_drained(database, self.stream, context["run_id"], idle=not report.batches)
-            metrics.drained(self.stream, report, time.perf_counter() - began)
-            if not report.batches and not unfinished:
-                return None
-            outcome = _claim_check(report, unfinished)
-            if self.express and report.batches:
-                outcome["express"] = self._go_on(context, ledger, store, database, len(report.batches))
-            return outcome
+        return _claim_check(report, express, unfinished) if report.batches or unfinished else None
 
-    def _go_on(
-        self,
-        context: "Context",
-        ledger: "PostgresLedger",
-        store: "S3ObjectStore",
-        database: "psycopg.Connection",
-        batches: int,
-    ) -> dict[str, object]:
+    def _repeated(self, desk: "_Desk", request: "DrainRequest", stay: timedelta) -> "tuple[DrainReport, Counts]":
+        """Drain, and as long as that finds something drain again until ``stay`` is over."""
+        until = time.monotonic() + stay.total_seconds()
+        report, express = self._once(desk, request)
+        last = report
+        while last.batches and time.monotonic() < until:
+            time.sleep(PAUSE_S)
+            last, counts = self._once(desk, request)
+            report.follow(last)
+            express.update(counts)
+        return report, express
+
+    def _once(self, desk: "_Desk", request: "DrainRequest") -> "tuple[DrainReport, Counts]":
+        """Drain once, and with ``express`` validate and alert what that brought."""
+        from include.drain.drain import drain  # noqa: PLC0415
+
+        began = time.perf_counter()
+        report = drain(desk.source, desk.store, desk.ledger, request)
+        metrics.drained(self.stream, report, time.perf_counter() - began)
+        if not self.express or not report.batches:
+            return report, Counter()
+        return report, self._go_on(desk, len(report.batches))
+
+    def _go_on(self, desk: "_Desk", batches: int) -> "Counts":
         from cali.stages import express  # noqa: PLC0415
         from include import streams  # noqa: PLC0415
         from include.process.work import Workplace  # noqa: PLC0415
 
         # What an owner holds it may take again: lanes must not be taken for one another.
-        owner = f"{context['run_id']}/{self.task_id}" + (f"/{self.lane}" if self.lanes > 1 else "")
-        place = Workplace(streams.get(self.stream), store, ledger, owner, utc_now, most=batches, hands_on=True)
-        return express(place, database, context)
+        owner = f"{desk.context['run_id']}/{self.task_id}" + (f"/{self.lane}" if self.lanes > 1 else "")
+        stream = streams.get(self.stream)
+        place = Workplace(stream, desk.store, desk.ledger, owner, utc_now, most=batches, hands_on=True)
+        return express(place, desk.database, desk.context)
 
     def _settings(self) -> StreamSettings:
         return self.settings or stream_settings(self.stream)
 
 
-def _claim_check(report: "DrainReport", unfinished: int) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What a run works with from its first drain to its last."""
+
+    source: "ShardSource"
+    store: "S3ObjectStore"
+    ledger: "PostgresLedger"
+    database: "psycopg.Connection"
+    context: "Context"
+
+
+def _claim_check(report: "DrainReport", express: "Counts", unfinished: int) -> dict[str, object]:
     return {
         "batches": [batch.batch_id for batch in report.batches[:MOST_IDS]],
         "batch_count": len(report.batches),
@@ -202,6 +233,7 @@ def _claim_check(report: "DrainReport", unfinished: int) -> dict[str, object]:
         "behind_s": report.behind_s,
         "gaps": len(report.gaps),
         "unfinished": unfinished,
+        "express": dict(express),
     }
 
 
