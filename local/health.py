@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from local import processes
-from local.programs import AIRFLOW, Program
+from local.environment import broker
+from local.programs import AIRFLOW, Program, worker_names
 from local.settings import Settings
 from local.supervision import ProcessState
 
 HEALTHY = "healthy"
 _TIMEOUT_SECONDS = 5
-_MONITOR_NAMES = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+_MONITOR_NAMES = {"api-server": "metadatabase", "dag-processor": "dag_processor"}
+"""What a component is called where that is not its program's name."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,18 @@ class ProgramStatus:
 def statuses(settings: Settings, programs: Iterable[Program], states: Iterable[ProcessState]) -> list[ProgramStatus]:
     """Ask every program how it is."""
     known = {state.name: state for state in states}
-    components = airflow_components(settings)
+    components = airflow_components(settings) | celery_workers(settings)
     return [_status(program, known[program.name], components) for program in programs if program.name in known]
 
 
-def airflow_components(settings: Settings) -> Mapping[str, Component]:
+def celery_workers(settings: Settings) -> dict[str, Component]:
+    """Return which of the stack's Celery workers answer a ping."""
+    names = worker_names(settings)
+    answering = broker(settings).workers() if names else frozenset()
+    return {name: Component(name in answering, None) for name in names}
+
+
+def airflow_components(settings: Settings) -> dict[str, Component]:
     """Return what Airflow's API server says of its components, by name; empty while it does not answer."""
     url = f"{settings.airflow_url}/api/v2/monitor/health"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -93,7 +102,7 @@ def _condition(program: Program, started: datetime | None, components: Mapping[s
         return HEALTHY if program.server.problem() is None else "does not answer"
     if program.group != AIRFLOW:
         return HEALTHY
-    component = components.get(_MONITOR_NAMES.get(program.name, "metadatabase"))
+    component = components.get(_MONITOR_NAMES.get(program.name, program.name))
     if component is None or started is None:
         return "starting"
     return HEALTHY if component.is_alive_since(started) else "starting"

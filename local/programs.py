@@ -5,14 +5,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from local.environment import object_store, postgres, process_environment, slack
+from local.environment import broker, object_store, postgres, process_environment, slack
 from local.servers.kinesis import Kinesalite, KinesisLocal
 from local.servers.server import Server
 from local.settings import Settings
+from local.workers import WORKER
 
 SERVERS = "servers"
 AIRFLOW = "airflow"
-SERVER_NAMES = ("postgres", "kinesis", "s3", "slack")
+SERVER_NAMES = ("postgres", "kinesis", "s3", "slack", "broker")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ def servers(settings: Settings) -> tuple[Server, ...]:
         chosen.append(object_store(settings))
     if settings.external.slack is None:
         chosen.append(slack(settings))
+    if settings.executor == "celery":
+        chosen.append(broker(settings))
     return tuple(chosen)
 
 
@@ -56,7 +59,13 @@ def programs(settings: Settings, inherited: Mapping[str, str]) -> tuple[Program,
     return (
         *(_server_program(server, environment) for server in servers(settings)),
         *(_airflow_program(name, settings, environment) for name in _AIRFLOW_ARGUMENTS),
+        *(_worker(name, environment) for name in worker_names(settings)),
     )
+
+
+def worker_names(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the Celery workers; LocalExecutor's are the scheduler's own children."""
+    return tuple(f"worker-{number + 1}" for number in range(settings.workers)) if settings.executor == "celery" else ()
 
 
 def airflow_command(*arguments: str) -> tuple[str, ...]:
@@ -89,3 +98,17 @@ def _server_program(server: Server, environment: Mapping[str, str]) -> Program:
 def _airflow_program(name: str, settings: Settings, environment: Mapping[str, str]) -> Program:
     address = settings.airflow_url if name == "api-server" else ""
     return Program(name, AIRFLOW, airflow_command(name, *_AIRFLOW_ARGUMENTS[name]), environment, address)
+
+
+def _worker(name: str, environment: Mapping[str, str]) -> Program:
+    # Alone on its machine a worker needs neither to greet others nor to hear their gossip.
+    options = ("--celery-hostname", name, "--skip-serve-logs", "--without-mingle", "--without-gossip")
+    variables = {
+        WORKER: name,
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "local.workers.name",
+        # The parent of the pool loads our plugin before it forks, and with it all that tasks need: docs/warm-workers.md
+        "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
+        # One process less in each worker: the other programs tidy up the same folder.
+        "AIRFLOW__DAG_PROCESSOR__STALE_BUNDLE_CLEANUP_INTERVAL": "0",
+    }
+    return Program(name, AIRFLOW, airflow_command("celery", "worker", *options), {**variables, **environment})

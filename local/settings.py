@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 REGION = "eu-central-1"
 BUCKET = "cali"
 KINESIS_ENGINES = ("kinesis-local", "kinesalite")
+EXECUTORS = ("local", "celery")
+MOST_WORKERS = 16
 HIGHEST_PORT = 65535
 
 # For each listener: the port it prefers, and the variable with which a user sets another.
@@ -31,6 +33,7 @@ PREFERRED_PORTS = {
     "postgres": (15432, "POSTGRES_PORT"),
     "kinesis": (4567, "KINESIS_PORT"),
     "s3": (9090, "S3_PORT"),
+    "broker": (16379, "BROKER_PORT"),
 }
 
 
@@ -43,6 +46,8 @@ class Ports:
     postgres: int
     kinesis: int
     s3: int
+    # With its default a stack that was set up before there was a broker goes on.
+    broker: int = PREFERRED_PORTS["broker"][0]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Secrets:
     aws_key: str
     aws_secret: str
     slack_token: str
+    broker_password: str = field(default_factory=lambda: random.token_hex(16))
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,8 @@ class Settings:
     kinesis_engine: str = "kinesis-local"
     streams: tuple[str, ...] = ("logs",)
     pace: str = "balanced"
+    executor: str = "local"
+    workers: int = 2
     notes: tuple[str, ...] = ()
 
     @property
@@ -121,7 +129,9 @@ def decide(
         ConfigurationError: a variable is wrong or the port it asks for is taken; the message names it.
     """
     external = _external(environment)
-    ports, notes = _choose_ports(environment, saved, _embedded(external), is_free, any_free)
+    executor = _executor(environment)
+    embedded = _embedded(external) | ({"broker"} if executor == "celery" else set())
+    ports, notes = _choose_ports(environment, saved, embedded, is_free, any_free)
     engine = _engine(environment, saved, embedded=external.kinesis is None)
     streams = environment.get("CALI_STREAMS") or environment.get("STREAMS") or "logs"
     return Settings(
@@ -132,6 +142,8 @@ def decide(
         kinesis_engine=engine,
         streams=tuple(streams.replace(",", " ").split()),
         pace=environment.get("CALI_PACE") or environment.get("PACE") or "balanced",
+        executor=executor,
+        workers=_workers(environment),
         notes=tuple(notes),
     )
 
@@ -260,6 +272,20 @@ def _engine(environment: Mapping[str, str], saved: Settings | None, *, embedded:
             "run `make clean` first"
         )
     return engine
+
+
+def _executor(environment: Mapping[str, str]) -> str:
+    executor = environment.get("EXECUTOR") or EXECUTORS[0]
+    if executor not in EXECUTORS:
+        raise ConfigurationError(f"EXECUTOR={executor} is unknown: set it to one of {', '.join(EXECUTORS)}")
+    return executor
+
+
+def _workers(environment: Mapping[str, str]) -> int:
+    text = environment.get("WORKERS") or "2"
+    if not text.isdecimal() or not 0 < int(text) <= MOST_WORKERS:
+        raise ConfigurationError(f"WORKERS={text} is not allowed: set a number from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def _choose_ports(

@@ -13,7 +13,8 @@ class AlertSettings:
 
     ``update_interval`` is the least time between two edits of a group's message; ``repeat_interval`` takes its place
     where a message cannot be edited (webhooks) and every update is a new message. A group that nothing was added to
-    for ``quiet_after`` is closed. ``pace`` is the least time between two messages to one channel. ``lease`` is how
+    for ``quiet_after`` is closed. ``pace`` is the least time between two messages to one channel, ``update_pace`` that
+    between any message and an edit behind it: edits of many groups must not make what is new wait. ``lease`` is how
     long a sender may take over one message before another looks after it: more than the messenger's time-out.
     Transient failures are repeated after ``backoff_first``, doubled each time up to ``backoff_ceiling``.
     """
@@ -25,6 +26,7 @@ class AlertSettings:
     repeat_interval: timedelta = timedelta(hours=1)
     quiet_after: timedelta = timedelta(minutes=30)
     pace: timedelta = timedelta(seconds=1)
+    update_pace: timedelta = timedelta(seconds=3)
     lease: timedelta = timedelta(seconds=90)
     backoff_first: timedelta = timedelta(seconds=2)
     backoff_ceiling: timedelta = timedelta(minutes=5)

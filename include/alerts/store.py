@@ -92,6 +92,7 @@ class PostgresAlertStore:
                 return None
             message = message_of(row)
             slot = {"channel": message.channel, "until": now + settings.pace, "now": now}
+            slot["no_update_until"] = now + settings.update_pace
             if cursor.execute(query("alert_channel_take"), slot).rowcount != 1:
                 raise psycopg.Rollback(transaction)
             lease_until = now + settings.lease

@@ -42,6 +42,7 @@ class InMemoryAlertStore:
         self._messages: dict[int, OutboxMessage] = {}
         self._batches: set[tuple[str, str]] = set()
         self._next_send_at: dict[str, datetime] = {}
+        self._next_update_at: dict[str, datetime] = {}
 
     def apply(
         self,
@@ -91,6 +92,7 @@ class InMemoryAlertStore:
             return None
         message = min(due, key=lambda m: (m.kind is Kind.UPDATE, m.severity_rank, m.created_at, m.id))
         self._next_send_at[message.channel] = now + settings.pace
+        self._next_update_at[message.channel] = now + settings.update_pace
         claimed = replace(
             message, state=Delivery.SENDING, attempts=message.attempts + 1, lease_until=now + settings.lease
         )
@@ -219,7 +221,8 @@ class InMemoryAlertStore:
             at = message.lease_until
         else:
             return datetime.max.replace(tzinfo=earliest.tzinfo)
-        return max(at, self._next_send_at.get(message.channel, at))
+        at = max(at, self._next_send_at.get(message.channel, at))
+        return max(at, self._next_update_at.get(message.channel, at)) if message.kind is Kind.UPDATE else at
 
     def _finish(self, message: OutboxMessage, outcome: Row) -> None:
         known = self._messages[message.id]

@@ -9,6 +9,7 @@ from datetime import datetime
 from include.adapters.object_store import ObjectStore
 from include.drain.buffer import BufferHints, linger_until
 from include.drain.gaps import Survey, measured, rewound, survey
+from include.drain.lanes import EVERY_SHARD, Lane
 from include.drain.payloads.mode import Payloads
 from include.drain.raw_batch import raw_batch
 from include.drain.read_shard import ShardRead, ShardSource, read_shard
@@ -35,6 +36,7 @@ class DrainRequest:
     start_at: datetime | None = None
     payloads: Payloads = Payloads.AUTO
     on_gap: Callable[[Gap], None] = lambda _: None
+    lane: Lane = EVERY_SHARD
 
 
 @dataclass(slots=True)
@@ -49,6 +51,14 @@ class DrainReport:
     behind: dict[str, float] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     tips: dict[str, datetime] = field(default_factory=dict)
+
+    def follow(self, later: "DrainReport") -> None:
+        """Go on with what a later drain of the same run did."""
+        self.batches += later.batches
+        self.closed_shards += later.closed_shards
+        self.gaps += later.gaps
+        self.behind |= later.behind
+        self.tips |= later.tips
 
     @property
     def behind_s(self) -> float:
@@ -74,8 +84,8 @@ class DrainReport:
 def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: DrainRequest) -> DrainReport:
     """Drain the stream's shards into raw objects and commit each shard's batch with its checkpoint.
 
-    Parents come before their children: when a shard ends, the run goes on with what became readable by that. What was
-    lost behind a checkpoint is recorded with the step over it, and told.
+    Parents come before their children: when a shard ends, the run goes on with what became readable by that, in its
+    own lane. What was lost behind a checkpoint is recorded with the step over it, and told.
 
     Raises:
         FencedError: another run drained the same shard; this one committed nothing for it.
@@ -89,19 +99,19 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
     report = DrainReport()
     visited: set[str] = set()
     errors: list[CaliError] = []
-    while plan := _plan(seen, ledger.checkpoints(stream), visited):
+    while plan := _plan(seen, ledger.checkpoints(stream), request.lane, visited):
         visited.update(checkpoint.shard_id for checkpoint, _ in plan)
         for outcome in _stored(source, store, plan, request, until, ledger.generation):
             # One shard's trouble must not hold the others back; it is raised once they are safe.
             try:
                 read, batch = outcome.result()
+                if read.ended:
+                    # Its children first: another lane that tells how far the stream is must not overlook them.
+                    ledger.register(stream, source.reader.shards(source.kinesis_stream), None, source.clock())
                 _commit(source, ledger, request, read, batch, report)
             except CaliError as error:
                 log.warning("shard left where it was stream=%s error=%s", stream, error)
                 errors.append(error)
-        # A shard that ended has children that the first look may not have seen yet.
-        if report.closed_shards:
-            ledger.register(stream, source.reader.shards(source.kinesis_stream), None, source.clock())
     if report.tips:
         ledger.catch_up(stream, report.tips)
     if errors:
@@ -110,9 +120,9 @@ def drain(source: ShardSource, store: ObjectStore, ledger: Ledger, request: Drai
 
 
 def _plan(
-    seen: Survey, checkpoints: Mapping[str, Checkpoint], visited: set[str]
+    seen: Survey, checkpoints: Mapping[str, Checkpoint], lane: Lane, visited: set[str]
 ) -> list[tuple[Checkpoint, Gap | None]]:
-    """Return the shards to read now, each with what was lost behind its checkpoint."""
+    """Return the lane's shards to read now, each with what was lost behind its checkpoint."""
     gaps = seen.gaps(checkpoints)
     # A checkpoint of another stream of the same name begins anew, also where that one's shard was drained to its end.
     again = {shard_id for shard_id, gap in gaps.items() if gap.reason is GapReason.UNKNOWN_SEQUENCE}
@@ -123,7 +133,9 @@ def _plan(
         *(checkpoints[shard_id] for shard_id in sorted(gone)),
         *(one for one in readable(opened) if one.shard_id not in gone),
     ]
-    return [(one, gaps.get(one.shard_id)) for one in plan if one.shard_id not in visited]
+    # Only here: whether a shard may be read hangs on its parents, whichever lane has those.
+    mine = [one for one in plan if lane.has(one.shard_id) and one.shard_id not in visited]
+    return [(one, gaps.get(one.shard_id)) for one in mine]
 
 
 def _stored(

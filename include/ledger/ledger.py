@@ -210,8 +210,8 @@ class Ledger(Protocol):
         """Give the work back, to be taken again from ``retry_at`` on; nothing happens when it is no longer ours."""
         ...
 
-    def unfinished(self, stream: str, now: datetime) -> int:
-        """Return how many stages are there to be taken."""
+    def unfinished(self, stream: str, now: datetime, stage: Stage | None = None) -> int:
+        """Return how many stages (or how many of one kind) are there to be taken."""
         ...
 
 

@@ -208,11 +208,11 @@ class InMemoryLedger:
         if work.state == "claimed" and work.attempts == claim.token:
             work.state, work.next_attempt_at, work.last_error = "pending", retry_at, error
 
-    def unfinished(self, stream: str, now: datetime) -> int:
-        """Return how many stages are there to be taken."""
+    def unfinished(self, stream: str, now: datetime, stage: Stage | None = None) -> int:
+        """Return how many stages (or how many of one kind) are there to be taken."""
         return sum(
-            self.batches[batch_id].batch.stream == stream and work.takeable(None, now)
-            for (batch_id, _), work in self._tables.stages.items()
+            self.batches[batch_id].batch.stream == stream and stage in {None, of} and work.takeable(None, now)
+            for (batch_id, of), work in self._tables.stages.items()
         )
 
     def _held(self, claim: Claim) -> BatchState:

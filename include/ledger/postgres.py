@@ -218,9 +218,10 @@ class PostgresLedger:
                 query("release_stage"), _identity(claim) | {"error": error[:2000], "retry_at": retry_at}
             )
 
-    def unfinished(self, stream: str, now: datetime) -> int:
-        """Return how many stages are there to be taken."""
-        row = self._connection.execute(query("unfinished"), {"stream": stream, "now": now}).fetchone()
+    def unfinished(self, stream: str, now: datetime, stage: Stage | None = None) -> int:
+        """Return how many stages (or how many of one kind) are there to be taken."""
+        parameters = {"stream": stream, "stage": stage, "now": now}
+        row = self._connection.execute(query("unfinished"), parameters).fetchone()
         return int(row[0]) if row else 0
 
     def _of(self, stream: str) -> dict[str, object]:

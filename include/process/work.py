@@ -20,13 +20,19 @@ BATCHES_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a stage works with: the stream's contract, the adapters, who is working, and the clock."""
+    """What a stage works with: the stream's contract, the adapters, who is working, and the clock.
+
+    ``most`` is how many batches it may take. With ``hands_on`` a batch that fails for the first time is there to be
+    taken by somebody else at once, instead of after a rest.
+    """
 
     stream: Stream
     store: ObjectStore
     ledger: Ledger
     owner: str
     clock: Clock
+    most: int = BATCHES_AT_ONCE
+    hands_on: bool = False
 
 
 @dataclass(slots=True)
@@ -60,7 +66,7 @@ def work_off(place: Workplace, stage: Stage, do: Callable[[Claim, StageReport], 
     report = StageReport()
     errors: list[Exception] = []
     now = place.clock()
-    claims = place.ledger.claim(place.stream.name, stage, place.owner, BATCHES_AT_ONCE, LEASE, now)
+    claims = place.ledger.claim(place.stream.name, stage, place.owner, place.most, LEASE, now)
     for claim in claims:
         try:
             do(claim, report)
@@ -68,9 +74,14 @@ def work_off(place: Workplace, stage: Stage, do: Callable[[Claim, StageReport], 
             log.info("batch left to another run batch=%s stage=%s reason=%s", claim.batch_id, stage, error)
         except Exception as error:  # noqa: BLE001 - a batch's own trouble, whatever it is, must not hold up the others
             log.warning("batch given back batch=%s stage=%s error=%s", claim.batch_id, stage, error)
-            rest = retry_delay(claim.token, transient=isinstance(error, TransientError))
-            place.ledger.release(claim, f"{type(error).__name__}: {error}", place.clock() + rest)
+            place.ledger.release(claim, f"{type(error).__name__}: {error}", place.clock() + _rest(place, claim, error))
             errors.append(error)
     if errors:
         raise errors[0] if isinstance(errors[0], CaliError) else CaliError(f"{stage}: {errors[0]!r}") from errors[0]
     return report
+
+
+def _rest(place: Workplace, claim: Claim, error: Exception) -> timedelta:
+    if place.hands_on and claim.token == 1:
+        return timedelta(0)
+    return retry_delay(claim.token, transient=isinstance(error, TransientError))

@@ -72,17 +72,31 @@ def drain_dag(stream: str, doc_md: str) -> DAG:
         render_template_as_native_obj=True,
         tags=["cali", stream, "drain"],
     ) as dag:
-        KinesisDrainOperator(
-            task_id="drain",
-            stream=stream,
-            max_records="{{ params.max_records }}",
-            from_timestamp="{{ params.from_timestamp }}",
-            # Not in the operator: in somebody else's DAG there may be parameters that are none of its business.
-            pre_execute=_check_form,
-            outlets=[assets.raw_batches(stream)],
-            doc_md="Reads each shard behind its checkpoint; waits without a worker slot while there is nothing.",
-        )
+        _drain_task(stream)
     return dag
+
+
+def _drain_task(stream: str) -> None:
+    """Add the drain to the present DAG: one task, or one mapped over the stream's lanes."""
+    arguments: dict[str, Any] = {
+        "task_id": "drain",
+        "stream": stream,
+        "max_records": "{{ params.max_records }}",
+        "from_timestamp": "{{ params.from_timestamp }}",
+        "express": True,
+        # Not in the operator: in somebody else's DAG there may be parameters that are none of its business.
+        "pre_execute": _check_form,
+        "outlets": [assets.raw_batches(stream)],
+        "doc_md": "Reads each shard behind its checkpoint; waits without a worker slot while there is nothing.",
+    }
+    lanes = stream_settings(stream).lanes
+    if lanes == 1:
+        KinesisDrainOperator(**arguments)
+    else:
+        # The lanes that are done wait for the last one: a lane in trouble leaves its work to the next run soon.
+        KinesisDrainOperator.partial(
+            **arguments, lanes=lanes, retries=1, map_index_template="lane {{ task.lane }}"
+        ).expand(lane=list(range(lanes)))
 
 
 def process_dag(stream: str, doc_md: str) -> DAG:
@@ -94,8 +108,9 @@ def process_dag(stream: str, doc_md: str) -> DAG:
         schedule=[assets.raw_batches(stream)],
         start_date=START,
         catchup=False,
-        # Runs share out the work through the ledger, so a slow one does not hold up the alerts of the next.
-        max_active_runs=3,
+        # What is drained meanwhile waits for the next run and is audited by that at once: on a busy stream a run for
+        # each drain would take the CPU that alerts need, and tell nothing sooner.
+        max_active_runs=1,
         default_args=dict(DEFAULT_ARGUMENTS),
         tags=["cali", stream, "process"],
     ) as dag:

@@ -1,38 +1,73 @@
 """The process DAG's steps: each joins its run's Connections to one verb of the library and returns a claim check."""
 
+import logging
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.bases.xcom import BaseXCom
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from cali import connections, metrics, sla
 from include import streams
 from include.alerts.environment import alert_settings
+from include.errors import CaliError
+from include.ledger.ledger import Stage
 from include.records import utc_now
 from include.settings import stream_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import psycopg
     from airflow.sdk import Context
 
     from include.alerts.contract import AlertStore
     from include.alerts.dispatch import DispatchReport
     from include.process.work import StageReport, Workplace
 
+log = logging.getLogger(__name__)
+
+EXPRESS_BUDGET_S = 1.5
+"""How long a drain may spend on sending what is new: one message's pace can be waited out, and the next drain waits."""
 DISPATCH_BUDGET_S = 10.0
 """How long an alert step may spend on sending what is new, one message a second for each channel."""
 SWEEP_BUDGET_S = 45.0
 """How long a sweep may spend on sending, updates included; it comes once a minute."""
 
 
-def validate(stream: str) -> dict[str, object]:
-    """Validate the stream's waiting batches."""
-    from include.process.validate_stage import validate_pending  # noqa: PLC0415
+def express(place: "Workplace", database: "psycopg.Connection", context: "Context") -> Counter[str]:
+    """Validate and alert, in a drain's own process, what it has just drained; return counts.
 
-    with _workplace(stream) as (place, _):
-        return _claim_check(metrics.worked(stream, "validate", lambda: validate_pending(place)))
+    A task for each of them would cost its batch half a second and more. What fails here is given back: the process DAG
+    takes it up, with retries and a log of its own.
+    """
+    from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
+
+    alerts = PostgresAlertStore(database)
+    try:
+        validated = _validated(place)
+        alerted = _alerted(place, alerts, context)
+        sent = notify(alerts, EXPRESS_BUDGET_S, wait_for_updates=False)
+    except CaliError as error:
+        log.warning("left to the process DAG stream=%s error=%s", place.stream.name, error)
+        return Counter()
+    return Counter(validated.counts | alerted.counts | sent)
+
+
+def validate(stream: str) -> dict[str, object]:
+    """Validate the stream's waiting batches.
+
+    Raises:
+        DownstreamTasksSkipped: nothing is left to alert on; a drain has done it.
+    """
+    with _workplace(stream) as (place, alerts):
+        claim_check = _claim_check(_validated(place))
+        if place.ledger.unfinished(stream, place.clock(), Stage.ALERT) or alerts.next_due(updates=False):
+            return claim_check
+    get_current_context()["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=claim_check)
+    raise DownstreamTasksSkipped(tasks=[Stage.ALERT.value])
 
 
 def audit(stream: str) -> dict[str, object]:
@@ -53,15 +88,12 @@ def audit(stream: str) -> dict[str, object]:
 
 def alert(stream: str) -> dict[str, object]:
     """Filter and group the stream's waiting batches, then send what the outbox holds."""
-    from include.process.alert_stage import alert_pending  # noqa: PLC0415
-
     with _workplace(stream) as (place, alerts):
-        url = run_url(get_current_context())
-        report = metrics.worked(stream, "alert", lambda: alert_pending(place, alerts, alert_settings(), url))
+        report = _alerted(place, alerts, get_current_context())
         return _claim_check(report) | notify(alerts, DISPATCH_BUDGET_S, wait_for_updates=False)
 
 
-def sweep() -> dict[str, object]:
+def sweep() -> dict[str, int]:
     """Send what earlier runs left in the outbox."""
     from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
     from include.ledger.postgres import connected  # noqa: PLC0415
@@ -70,7 +102,7 @@ def sweep() -> dict[str, object]:
         return notify(PostgresAlertStore(database), SWEEP_BUDGET_S, wait_for_updates=True)
 
 
-def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> dict[str, object]:
+def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> dict[str, int]:
     """Send what is due, within the budget.
 
     Raises:
@@ -108,6 +140,19 @@ def _workplace(stream: str) -> "Iterator[tuple[Workplace, AlertStore]]":
         place = Workplace(streams.get(stream), store, PostgresLedger(database), owner, utc_now)
         yield place, PostgresAlertStore(database)
         sla.tell_processed(database, context["run_id"])
+
+
+def _validated(place: "Workplace") -> "StageReport":
+    from include.process.validate_stage import validate_pending  # noqa: PLC0415
+
+    return metrics.worked(place.stream.name, Stage.VALIDATE, lambda: validate_pending(place))
+
+
+def _alerted(place: "Workplace", alerts: "AlertStore", context: "Context") -> "StageReport":
+    from include.process.alert_stage import alert_pending  # noqa: PLC0415
+
+    settings, url = alert_settings(), run_url(context)
+    return metrics.worked(place.stream.name, Stage.ALERT, lambda: alert_pending(place, alerts, settings, url))
 
 
 def _claim_check(report: "StageReport") -> dict[str, object]:

@@ -4,7 +4,8 @@ Great Expectations alone takes 5 to 9 s to import, and a forked child has whatev
 
 Airflow's scheduler loads plugins in time by itself: the constructor of its ``Job`` asks for the listeners, which loads
 the plugins, and only later does the executor fork (``airflow/jobs/job.py``, ``airflow/jobs/scheduler_job_runner.py``).
-A Celery worker's parent loads no plugin before it forks; ``AIRFLOW__CORE__LAZY_LOAD_PLUGINS=False`` makes it.
+A Celery worker's parent loads no plugin before it forks; ``AIRFLOW__CORE__LAZY_LOAD_PLUGINS=False`` makes it, while
+Airflow itself is imported.
 
 The environment variable ``CALI_WARM_IMPORT`` decides otherwise: ``0`` never, ``1`` in whatever process asks.
 """
@@ -32,7 +33,6 @@ MODULES = (
     "psycopg",  # 0.14 s, 7 MB
     "pydantic",  # nothing: Airflow has it
     # What every task of ours runs through; together 0.8 s of CPU that each task would pay again.
-    "airflow.providers.amazon.aws.hooks.kinesis",
     "airflow.providers.slack.hooks.slack",
     "cali.pipelines",
     "cali.stages",
@@ -71,7 +71,7 @@ def warm_if_forking_workers() -> Decision:
     Returns at once when it is called again, and in every process forked from one that has called it.
     """
     decision = decide(
-        argv=sys.argv,
+        argv=_command_line(sys.argv, sys.orig_argv),
         switch=os.environ.get(SWITCH),
         executor=_executor(),
         start_method=_start_method(),
@@ -106,6 +106,14 @@ def decide(*, argv: Sequence[str], switch: str | None, executor: str, start_meth
     }
     obstacle = next((reason for reason, stands in obstacles.items() if stands), None)
     return Decision(warm=obstacle is None, reason=obstacle or component)
+
+
+def _command_line(argv: Sequence[str], orig_argv: Sequence[str]) -> Sequence[str]:
+    """Return the program and its arguments, also while ``python -m airflow`` still imports what it is to run.
+
+    Until then ``sys.argv`` begins with ``-m``; the interpreter's own command line has the module's name in that place.
+    """
+    return [orig_argv[-len(argv)], *argv[1:]] if argv[:1] == ["-m"] else argv
 
 
 def _component(argv: Sequence[str]) -> str:

@@ -22,7 +22,9 @@ NOT_CARRIED_OUT = 1
 PARTS = {
     part: import_module(f"tests.benchmarks.{part}")
     for part in (
+        "latency",
         "throughput",
+        "spike",
         "idle",
         "soak",
     )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cali.metadata import our_dags
+from local.environment import REDELIVERED_AFTER_S
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))
@@ -96,6 +97,11 @@ def test_every_task_is_tried_again_with_more_and_more_time(bag: Any) -> None:
 def test_no_task_runs_for_ever(bag: Any) -> None:
     """A task that hangs is ended."""
     assert broken_tasks(bag, lambda one: one.execution_timeout is not None) == []
+
+
+def test_no_task_outlives_the_brokers_patience(bag: Any) -> None:
+    """With CeleryExecutor a task that takes longer is handed to a second worker while the first is still at it."""
+    assert broken_tasks(bag, lambda one: one.execution_timeout.total_seconds() < REDELIVERED_AFTER_S) == []
 
 
 def test_a_stream_is_drained_by_one_run_at_a_time(bag: Any) -> None:

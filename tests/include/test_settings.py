@@ -22,11 +22,13 @@ SAMPLES = {
     "schedule": ("*/5 * * * *", "*/5 * * * *"),
     "poll_s": ("0.5", 0.5),
     "linger_s": ("2.5", 2.5),
+    "stay_s": ("1.5", 1.5),
     "max_records": ("7", 7),
     "max_bytes": ("1024", 1024),
     "payloads": ("plain", Payloads.PLAIN),
     "redrive_attempts": ("5", 5),
     "idle_s": ("30", 30.0),
+    "lanes": ("4", 4),
 }
 
 
@@ -77,11 +79,16 @@ def test_a_stream_is_called_the_same_in_kinesis_unless_told_otherwise() -> None:
         ("CALI_LOGS_PACE", "hectic"),
         ("CALI_SCHEDULE", "now and then"),
         ("CALI_LOGS_SCHEDULE", "* * * *"),
+        ("CALI_LANES", "0"),
+        ("CALI_LOGS_LANES", "65"),
+        ("CALI_LOGS_LANES", "two"),
         ("CALI_POLL_S", "0.1"),
         ("CALI_POLL_S", "61"),
         ("CALI_POLL_S", "nan"),
         ("CALI_LINGER_S", "-1"),
         ("CALI_LOGS_LINGER_S", "901"),
+        ("CALI_STAY_S", "-1"),
+        ("CALI_LOGS_STAY_S", "301"),
         ("CALI_MAX_RECORDS", "0"),
         ("CALI_MAX_RECORDS", "1.5"),
         ("CALI_MAX_RECORDS", "1000001"),
@@ -105,13 +112,13 @@ def test_a_schedule_is_continuous_or_cron(schedule: str) -> None:
 @pytest.mark.parametrize(
     ("pace", "profile"),
     [
-        ("low_latency", PaceProfile("@continuous", 0.25, timedelta(0))),
+        ("low_latency", PaceProfile("@continuous", 0.25, timedelta(0), timedelta(seconds=1))),
         ("balanced", PaceProfile("@continuous", 1.0, timedelta(seconds=9))),
         ("economical", PaceProfile("* * * * *", 5.0, timedelta(0))),
     ],
 )
-def test_a_pace_decides_schedule_poll_and_linger(pace: str, profile: PaceProfile) -> None:
-    """The three settings behind the pace take their defaults from it."""
+def test_a_pace_decides_schedule_poll_linger_and_stay(pace: str, profile: PaceProfile) -> None:
+    """The four settings behind the pace take their defaults from it."""
     assert stream_settings("logs", {"CALI_PACE": pace}).profile() == profile
 
 
@@ -119,6 +126,7 @@ def test_a_setting_holds_over_its_pace() -> None:
     """Even where it is 0, which is not the same as unset."""
     settings = stream_settings("logs", {"CALI_PACE": "balanced", "CALI_LINGER_S": "0", "CALI_SCHEDULE": "@hourly"})
     assert settings.profile() == PaceProfile("@hourly", 1.0, timedelta(0))
+    assert stream_settings("logs", {"CALI_PACE": "low_latency", "CALI_STAY_S": "0"}).profile().stay == timedelta(0)
 
 
 def test_a_busy_stream_at_the_default_pace_stays_under_20000_runs_a_day() -> None:

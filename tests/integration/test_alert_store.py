@@ -170,7 +170,7 @@ def test_claims_go_by_kind_urgency_and_age(store: AlertStore) -> None:
     store.enqueue(Notice("n", "cali-alerts", "ERROR", Message("t", [])), now + SECOND)
     order = []
     for step in range(1, 4):
-        message = claimed(store, now + step * SECOND)
+        message = claimed(store, now + step * SETTINGS.update_pace)
         order.append((message.kind, message.severity_rank))
     assert order == [(Kind.NOTICE, 1), (Kind.OPEN, 2), (Kind.UPDATE, 0)]
 
@@ -245,6 +245,22 @@ def test_a_channel_that_is_held_gives_nothing_out(store: AlertStore) -> None:
     assert claimed(store, NOON).channel == "cali-quality"
     assert store.claim(NOON + 29 * SECOND, SETTINGS) is None
     assert claimed(store, NOON + 30 * SECOND).channel == "cali-alerts"
+
+
+@both_stores
+def test_an_edit_leaves_room_for_what_is_new(store: AlertStore) -> None:
+    """A channel takes an edit only when it has been quiet for longer than a new message has to wait."""
+    store.apply("b1", increments("disk full"), NOON, None, SETTINGS)
+    store.mark_sent(claimed(store, NOON), REFERENCE, 1, NOON, SETTINGS)
+    store.apply("b2", increments("disk full", "no route"), NOON + SETTINGS.update_interval, None, SETTINGS)
+    now = NOON + SETTINGS.update_interval
+    assert claimed(store, now).kind is Kind.OPEN
+    now += SETTINGS.update_pace
+    assert store.next_due() == now
+    assert store.claim(now - SECOND, SETTINGS) is None
+    assert claimed(store, now).kind is Kind.UPDATE
+    store.apply("b3", increments("no disk"), now, None, SETTINGS)
+    assert claimed(store, now + SETTINGS.pace).kind is Kind.OPEN
 
 
 @both_stores

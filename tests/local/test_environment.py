@@ -12,7 +12,9 @@ from local.environment import process_environment
 from local.settings import External, Ports, Secrets, Settings
 
 PORTS = Ports(airflow=1, slack=2, postgres=3, kinesis=4, s3=5)
-SECRETS = Secrets("pg", "cali-pw", "airflow-pw", "admin-pw", "jwt", "api", "fernet", "key", "aws-secret", "xoxb-token")
+SECRETS = Secrets(
+    "pg", "cali-pw", "airflow-pw", "admin-pw", "jwt", "api", "fernet", "key", "aws-secret", "xoxb-token", "broker-pw"
+)
 
 
 def _settings(**fields: Any) -> Settings:
@@ -85,3 +87,21 @@ def test_a_proxy_is_not_asked_for_loopback() -> None:
     """A company's proxy cannot reach 127.0.0.1 of this machine."""
     environment = process_environment(_settings(), {"NO_PROXY": "internal.example", "HTTP_PROXY": "http://proxy"})
     assert environment["NO_PROXY"].split(",") == ["internal.example", "127.0.0.1", "localhost"]
+
+
+def test_without_celery_nothing_is_said_of_it() -> None:
+    """The default executor is the one that watches its workers."""
+    environment = process_environment(_settings(), {})
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "cali.executors.WatchfulLocalExecutor"
+    assert [name for name in environment if "CELERY" in name] == []
+
+
+def test_celery_finds_the_embedded_broker_with_its_password() -> None:
+    """Messages and results lie in two of its databases."""
+    environment = process_environment(_settings(executor="celery"), {})
+    expected = {
+        "AIRFLOW__CORE__EXECUTOR": "airflow.providers.celery.executors.celery_executor.CeleryExecutor",
+        "AIRFLOW__CELERY__BROKER_URL": "redis://:broker-pw@127.0.0.1:16379/0",
+        "AIRFLOW__CELERY__RESULT_BACKEND": "redis://:broker-pw@127.0.0.1:16379/1",
+    }
+    assert {name: environment[name] for name in expected} == expected

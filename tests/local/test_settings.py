@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from include.errors import ConfigurationError
-from local.programs import servers
+from local.programs import servers, worker_names
 from local.settings import Secrets, Settings, decide, generate_secrets, load, save
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SECRETS = Secrets("pg", "cali-pw", "airflow-pw", "admin-pw", "jwt", "api", "fernet", "key", "aws-secret", "xoxb-token")
 PREFERRED = {"airflow": 8080, "slack": 4003, "postgres": 15432, "kinesis": 4567, "s3": 9090}
+CELERY = {"EXECUTOR": "celery"}
 
 
 def _decide(environment: dict[str, str], taken: tuple[int, ...] = (), saved: Settings | None = None) -> Settings:
@@ -187,3 +189,56 @@ def test_a_stream_stays_with_the_emulator_that_holds_it() -> None:
     assert _decide({}, saved=first).kinesis_engine == "kinesalite"
     with pytest.raises(ConfigurationError, match=r"kinesis-local has none of the records .*make clean"):
         _decide({"KINESIS": "kinesis-local"}, saved=first)
+
+
+def test_a_broker_is_embedded_only_for_celery() -> None:
+    """LocalExecutor needs none, so its port is nobody's business."""
+    chosen = {executor: _decide({"EXECUTOR": executor}, taken=(16379,)) for executor in ("", "local", "celery")}
+    assert {executor: "broker" in _names(settings) for executor, settings in chosen.items()} == {
+        "": False,
+        "local": False,
+        "celery": True,
+    }
+    assert [settings.notes for settings in chosen.values()] == [
+        (),
+        (),
+        ("Port 16379 is taken: broker is at 50000 (BROKER_PORT sets another)",),
+    ]
+
+
+def _names(settings: Settings) -> set[str]:
+    return {server.name for server in servers(settings)}
+
+
+@pytest.mark.parametrize(("text", "workers"), [("", 2), ("1", 1), ("16", 16)])
+def test_the_number_of_workers_can_be_set(text: str, workers: int) -> None:
+    """Each has a name of its own; LocalExecutor has no such programs."""
+    expected = tuple(f"worker-{number + 1}" for number in range(workers))
+    assert worker_names(_decide(CELERY | {"WORKERS": text})) == expected
+    assert worker_names(_decide({"WORKERS": text})) == ()
+
+
+@pytest.mark.parametrize("text", ["0", "17", "-1", "two", "1.5"])
+def test_a_number_of_workers_that_makes_no_sense_is_refused(text: str) -> None:
+    """The message names the variable and its bounds."""
+    with pytest.raises(ConfigurationError, match=f"WORKERS={text} is not allowed: set a number from 1 to 16"):
+        _decide(CELERY | {"WORKERS": text})
+
+
+def test_an_unknown_executor_is_refused() -> None:
+    """The message lists what may be chosen."""
+    with pytest.raises(ConfigurationError, match=r"EXECUTOR=kubernetes is unknown: .* local, celery"):
+        _decide({"EXECUTOR": "kubernetes"})
+
+
+def test_a_stack_from_before_there_was_a_broker_goes_on(tmp_path: Path) -> None:
+    """Its data stay; the broker gets the preferred port and a password of its own."""
+    before = _decide({"CALI_RUN_DIR": str(tmp_path)})
+    save(before)
+    content = json.loads((tmp_path / "stack.json").read_text())
+    del content["ports"]["broker"], content["secrets"]["broker_password"], content["executor"], content["workers"]
+    (tmp_path / "stack.json").write_text(json.dumps(content))
+    loaded = load(tmp_path)
+    assert loaded is not None
+    assert (loaded.ports, loaded.executor) == (before.ports, "local")
+    assert len(loaded.secrets.broker_password) == len(before.secrets.broker_password) > 0

@@ -15,9 +15,17 @@ from local.health import Component, ProgramStatus, table
 from local.programs import AIRFLOW, SERVERS, programs
 from local.settings import Ports, Secrets, Settings
 from local.supervision import Supervisor, configuration
+from local.workers import WORKER
 
-SECRETS = Secrets("pg-pw", "cali-pw", "db-pw", "admin-pw", "jwt-s", "api-key", "fernet-k", "aws-k", "aws-s", "xoxb-t")
-SETTINGS = Settings(run_dir=Path("/tmp/a 100% run"), ports=Ports(1, 2, 3, 4, 5), secrets=SECRETS)  # noqa: S108
+SECRETS = Secrets(
+    "pg-pw", "cali-pw", "db-pw", "admin-pw", "jwt-s", "api-key", "fernet-k", "aws-k", "aws-s", "xoxb-t", "broker-pw"
+)
+SETTINGS = Settings(
+    run_dir=Path("/tmp/a 100% run"),  # noqa: S108
+    ports=Ports(1, 2, 3, 4, 5, 6),
+    secrets=SECRETS,
+    executor="celery",  # with every program that there can be
+)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +66,17 @@ def test_nothing_of_a_program_survives_its_stop() -> None:
     _, parser = _configuration()
     groups = {(parser[name]["stopasgroup"], parser[name]["killasgroup"]) for name in parser if "program:" in name}
     assert groups == {("true", "true")}
+
+
+def test_celerys_workers_are_programs_of_their_own() -> None:
+    """Each has its name, loads the plugin before it forks, and leaves what the user has set as it is."""
+    own = {"AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "True"}
+    for inherited, lazy in (({}, "False"), (own, "True")):
+        workers = [program for program in programs(SETTINGS, inherited) if program.name.startswith("worker-")]
+        found = {(one.environment[WORKER], one.environment["AIRFLOW__CORE__LAZY_LOAD_PLUGINS"]) for one in workers}
+        assert found == {("worker-1", lazy), ("worker-2", lazy)}
+    others = [program for program in programs(SETTINGS, {}) if not program.name.startswith("worker-")]
+    assert [program.name for program in others if "AIRFLOW__CORE__LAZY_LOAD_PLUGINS" in program.environment] == []
 
 
 @pytest.mark.parametrize(("seconds", "alive"), [(-1, False), (0, True), (5, True)])

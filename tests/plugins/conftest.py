@@ -40,9 +40,9 @@ class Servers:
     def reader(self) -> BotoStreamReader:
         return BotoStreamReader(self.kinesis)
 
-    def put(self, *payloads: bytes) -> None:
+    def put(self, *payloads: bytes, key: str = "key") -> None:
         for payload in payloads:
-            self.kinesis.put_record(StreamName=self.kinesis_stream, Data=payload, PartitionKey="key")
+            self.kinesis.put_record(StreamName=self.kinesis_stream, Data=payload, PartitionKey=key)
 
     def split(self) -> Shard:
         """Split the first shard and return it."""
@@ -52,6 +52,14 @@ class Servers:
         )
         self.wait_until_active()
         return shard
+
+    def merge(self) -> None:
+        """Merge the two halves of the first shard."""
+        halves = [shard.shard_id for shard in self.reader.shards(self.kinesis_stream)[1:3]]
+        self.kinesis.merge_shards(
+            StreamName=self.kinesis_stream, ShardToMerge=halves[0], AdjacentShardToMerge=halves[1]
+        )
+        self.wait_until_active()
 
     def recreate(self) -> None:
         """Delete the stream and make one of the same name."""

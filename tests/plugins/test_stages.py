@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from cali import stages
 from cali.operators.kinesis_drain import KinesisDrainOperator
@@ -34,20 +34,33 @@ def event(number: int, level: str = "INFO") -> bytes:
     return json.dumps(fields).encode()
 
 
+@pytest.fixture
+def pushed() -> dict[str, Any]:
+    """Return what a step pushed as XCom by itself."""
+    return {}
+
+
 @pytest.fixture(autouse=True)
-def context(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def context(monkeypatch: pytest.MonkeyPatch, pushed: dict[str, Any]) -> dict[str, Any]:
     """Return the context that the steps find themselves in."""
-    task = {"run_id": RUN.run_id, "ti": SimpleNamespace(task_id="step"), "dag_run": RUN}
+    push = lambda key, value: pushed.update({key: value})  # noqa: E731
+    task = {"run_id": RUN.run_id, "ti": SimpleNamespace(task_id="step", xcom_push=push), "dag_run": RUN}
     monkeypatch.setattr(stages, "get_current_context", lambda: task)
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://127.0.0.1:8080")
     return task
 
 
 @pytest.fixture
-def drained(servers: Servers, slack_server: Any, monkeypatch: pytest.MonkeyPatch) -> Servers:
+def slack(slack_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Connection be to the embedded Slack."""
+    connection = {"conn_type": "slack", "password": slack_server.token, "extra": {"base_url": slack_server.api}}
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", json.dumps(connection))
+
+
+@pytest.fixture
+def drained(servers: Servers, slack: None) -> Servers:
     """Return a world with one batch: two sound records, one of them an ERROR, and one broken one."""
-    slack = {"conn_type": "slack", "password": slack_server.token, "extra": {"base_url": slack_server.api}}
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", json.dumps(slack))
+    del slack
     servers.put(event(1), event(2, "ERROR"), b"broken " + NEEDLE.encode())
     operator = KinesisDrainOperator(task_id="drain", stream="logs")
     operator.execute({"run_id": "run"})  # type: ignore[typeddict-item]
@@ -75,6 +88,60 @@ def test_a_step_without_work_returns_an_empty_claim_check() -> None:
     assert stages.validate("logs") == {"batches": 0}
     stages.alert("logs")
     assert stages.alert("logs") == {"batches": 0, "messages_sent": 0}
+
+
+def drain_express(servers: Servers) -> dict[str, Any]:
+    """Put a sound and an alertable record, and drain them by the express way."""
+    servers.put(event(3), event(4, "ERROR"))
+    operator = KinesisDrainOperator(task_id="drain", stream="logs", express=True)
+    return operator.execute({"run_id": "express", "dag_run": RUN})  # type: ignore[typeddict-item]
+
+
+@pytest.mark.integration
+def test_a_drain_by_the_express_way_has_told_when_it_ends(
+    servers: Servers, slack: None, pushed: dict[str, Any]
+) -> None:
+    """Validated, alerted and in Slack; the process DAG's alert step is skipped, and the audit is still to come."""
+    del slack
+    outcome = drain_express(servers)
+    assert outcome["express"] == {
+        "records": 2, "valid": 2, "dead_lettered": 0, "alertable": 1, "filtered": 1, "messages_sent": 1
+    }  # fmt: skip
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        stages.validate("logs")
+    assert (skipped.value.tasks, pushed) == (["alert"], {"return_value": {"batches": 0}})
+    assert stages.audit("logs") == {"batches": 1, "published": 1, "quarantined": 0}
+
+
+@pytest.mark.integration
+def test_what_the_express_way_could_not_send_is_for_the_alert_step(
+    servers: Servers, slack: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Slack away the drain succeeds all the same, and the process DAG's alert step is not skipped."""
+    del slack
+    away = {"conn_type": "slack", "password": "xoxb-1", "extra": {"base_url": "http://127.0.0.1:9/api/"}}
+    sound = os.environ["AIRFLOW_CONN_SLACK_DEFAULT"]
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", json.dumps(away))
+    assert drain_express(servers)["express"] == {}
+    assert stages.validate("logs") == {"batches": 0}
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_DEFAULT", sound)
+    assert stages.alert("logs") == {"batches": 0, "messages_sent": 1}
+
+
+@pytest.mark.integration
+def test_what_fails_on_the_express_way_is_for_the_stages(
+    servers: Servers, slack: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that cannot be validated in the drain is there for the process DAG at once."""
+    del slack
+
+    def fail(*_: object) -> None:
+        raise TransientError("S3 did not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("include.process.validate_stage.validate", fail)
+        assert drain_express(servers)["express"] == {}
+    assert stages.validate("logs") == {"batches": 1, "records": 2, "valid": 2, "dead_lettered": 0}
 
 
 @pytest.mark.integration

@@ -78,6 +78,18 @@ def test_scheduler_whose_workers_gain_nothing_does_not(changes: dict[str, object
     assert decided("airflow scheduler", **changes) == Decision(warm=False, reason=reason)
 
 
+@pytest.mark.parametrize(
+    ("argv", "orig_argv"),
+    [
+        (["-m", "celery", "worker"], ["python", "-X", "dev", "-m", "airflow", "celery", "worker"]),
+        (["airflow", "celery", "worker"], ["python", "/opt/venv/bin/airflow", "celery", "worker"]),
+    ],
+)
+def test_a_command_is_known_while_airflow_is_imported(argv: list[str], orig_argv: list[str]) -> None:
+    """`python -m airflow` has not put the program's name into `sys.argv` yet when the plugins are loaded at once."""
+    assert warm_import._command_line(argv, orig_argv) == ["airflow", "celery", "worker"]
+
+
 def test_one_of_several_executors_is_enough() -> None:
     """A scheduler with LocalExecutor among its executors forks workers."""
     assert decided("airflow scheduler", executor="CeleryExecutor,LocalExecutor").warm

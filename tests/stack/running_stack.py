@@ -99,11 +99,18 @@ class RunningStack:
 
     @contextmanager
     def simulating(
-        self, seed: int, rate: int = 80, seconds: float | None = None, error_rate: float = 0.3
+        self,
+        seed: int,
+        rate: int = 80,
+        seconds: float | None = None,
+        error_rate: float = 0.3,
+        *,
+        spike: bool = False,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Put records on the stream, a fiftieth of them malformed, until the block ends or ``seconds`` are over."""
         options = {"RATE": str(rate), "ERROR_RATE": str(error_rate), "MALFORMED_RATE": "0.02", "SEED": str(seed)}
         options |= {"DURATION": str(seconds)} if seconds else {}
+        options |= {"SPIKE": "1"} if spike else {}
         running = demo.Demo(self.settings, {STREAM: self._journal}, self.began)
         with demo.simulators(running, {**self.environment, **options}) as (simulator,):
             yield simulator
@@ -222,6 +229,16 @@ class RunningStack:
         tasks = """select dag_id, run_id, task_id, state, try_number from task_instance
                    where state is null or state not in ('success', 'skipped')"""
         return {"put": len(self.journal), **self.counts()}, self.rows(stages)[:5], self.metadata(tasks)[-10:]
+
+
+def warm_programs(running_stack: RunningStack) -> set[str]:
+    """Return the programs that have imported what CALI's tasks need, told by a library that nothing else loads."""
+    return {
+        state.name
+        for state in running_stack.supervisor.states()
+        if state.group == AIRFLOW
+        and any("libarrow" in library.path for library in psutil.Process(state.pid).memory_maps())
+    }
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

@@ -10,6 +10,7 @@ import pytest
 
 from include.errors import ConfigurationError
 from local import processes, stack
+from tests.stack.running_stack import warm_programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,11 @@ def test_killed_programs_come_back_by_themselves(running_stack: RunningStack) ->
     after = {line.name: line.pid for line in stack.status(running_stack.environment)}
     assert (after["scheduler"] != before["scheduler"], after["postgres"] != before["postgres"]) == (True, True)
     assert [orphan for orphan in orphans if orphan.is_running()] == []
+
+
+def test_only_the_program_that_forks_workers_imports_ahead(running_stack: RunningStack) -> None:
+    """With LocalExecutor that is the scheduler; no DAG is parsed, no page shown and no trigger run any slower."""
+    assert warm_programs(running_stack) == {"scheduler"}
 
 
 def test_no_secret_is_in_a_log(running_stack: RunningStack) -> None:

@@ -1,6 +1,7 @@
 select min(greatest(
     case when message.state = 'pending' then message.next_attempt_at else message.lease_until end,
-    coalesce(pace.next_send_at, '-infinity')
+    coalesce(pace.next_send_at, '-infinity'),
+    case when message.kind = 'update' then coalesce(pace.next_update_at, '-infinity') else '-infinity' end
 ))
 from cali.alert_outbox as message
 left join cali.slack_channels as pace using (channel)

@@ -6,6 +6,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from cali import connections
+from cali.backlog import stream_has_backlog
 from cali.triggers.kinesis_backlog import KinesisBacklogTrigger
 from include.records import utc_now
 from include.settings import StreamSettings, stream_settings
@@ -70,13 +71,7 @@ class KinesisBacklogSensor(BaseSensorOperator):
 
     def poke(self, context: "Context") -> bool:  # noqa: ARG002
         """Return whether a shard has records past its checkpoint, has ended, is new or is gone."""
-        from include.drain.backlog import has_backlog  # noqa: PLC0415
-        from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
-
-        reader = connections.stream_reader(self.aws_conn_id)
-        with connected(connections.postgres_uri(connections.connection(self.postgres_conn_id))) as database:
-            checkpoints = PostgresLedger(database).checkpoints(self.stream)
-        return has_backlog(reader, self._settings().kinesis_stream, checkpoints)
+        return stream_has_backlog(self.stream, self._settings(), self.aws_conn_id, self.postgres_conn_id)
 
     def _left_s(self, context: "Context") -> float:
         # A task that comes back from the triggerer keeps the time at which it first began.

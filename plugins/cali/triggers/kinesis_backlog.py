@@ -222,6 +222,6 @@ async def ledger_state(connection: Any, stream: str) -> tuple[dict[str, Checkpoi
         rows = await (await database.execute(query("checkpoints"), {"stream": stream, "generation": 0})).fetchall()
         forgotten_before = utc_now() - PATIENCE
         waiting = await (
-            await database.execute(query("unfinished"), {"stream": stream, "now": forgotten_before})
+            await database.execute(query("unfinished"), {"stream": stream, "stage": None, "now": forgotten_before})
         ).fetchone()
     return {row["shard_id"]: checkpoint_of(row) for row in rows}, int(waiting["count"]) if waiting else 0

@@ -1,8 +1,7 @@
 """The drain: each record into exactly one batch, whatever the stream and the servers do."""
 
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,57 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.adapters.kinesis import ExpiredIteratorError
-from include.adapters.kinesis_memory import InMemoryStream
 from include.adapters.object_store import InMemoryObjectStore
 from include.drain.buffer import BufferHints, linger_until
-from include.drain.drain import DrainReport, DrainRequest, drain
-from include.drain.read_shard import ShardSource
 from include.drain.shard_plan import readable
 from include.errors import FencedError, StreamThrottledError, TransientError
-from include.ledger.memory import InMemoryLedger
 from include.parquet import from_parquet
 from include.records import Checkpoint
-
-NOW = datetime(2026, 10, 25, 0, 59, 59, tzinfo=UTC)
-SHARD = "shardId-000000000000"
-
-
-class Clock:
-    """A clock that only waiting moves."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-        self.on_wait: Callable[[], None] = lambda: None
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def wait(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-        self.on_wait()
-
-
-class World:
-    """A stream, a bucket and a ledger in memory, and a drain over them."""
-
-    def __init__(self, shards: int = 1) -> None:
-        self.stream = InMemoryStream("app-logs", shards)
-        self.store = InMemoryObjectStore()
-        self.ledger = InMemoryLedger()
-        self.clock = Clock()
-
-    def put(self, *payloads: bytes, shard: str = SHARD) -> None:
-        for payload in payloads:
-            self.stream.put(shard, payload, self.clock.now)
-
-    def drain(self, hints: BufferHints | None = None, start_at: datetime | None = None) -> DrainReport:
-        source = ShardSource("logs", "app-logs", self.stream, self.clock, self.clock.wait)
-        return drain(source, self.store, self.ledger, DrainRequest("run", hints or BufferHints(), start_at))
-
-    def stored(self) -> list[bytes]:
-        """Return what the ledger's batches hold, in the order of their commits."""
-        keys = [held.batch.raw_key for held in self.ledger.batches.values()]
-        return [data for key in keys for data in from_parquet(self.store.get(key)).column("data").to_pylist()]
+from tests.include.drain.world import NOW, SHARD, World
 
 
 def test_an_empty_stream_makes_no_batch() -> None:
@@ -347,7 +302,7 @@ def test_every_record_is_in_exactly_one_batch(steps: list[tuple[str, bytes | Non
         "away": TransientError("away"),
     }
     for number, (step, payload) in enumerate(steps):
-        open_shards = [log.shard.shard_id for log in world.stream._logs.values() if not log.closed]
+        open_shards = world.open_shards()
         shard = open_shards[number % len(open_shards)]
         if step == "put":
             put.append(b"%d:" % number + (payload or b""))

@@ -217,6 +217,7 @@ def test_validation_opens_alert_and_audit_side_by_side(ledger: Ledger) -> None:
     drained(ledger)
     groups = [DeadLetterGroup("validate", "missing", 1, "level: Field required")]
     ledger.complete_validate(claim_one(ledger, Stage.VALIDATE), Validated(2, "staged/1", "dlq/1", groups), NOW)
+    assert [ledger.unfinished("logs", NOW, stage) for stage in (None, *Stage)] == [2, 0, 1, 1]
     alert, audit = claim_one(ledger, Stage.ALERT), claim_one(ledger, Stage.AUDIT)
     assert {(claim.staged_key, claim.valid) for claim in (alert, audit)} == {("staged/1", 2)}
 

@@ -259,6 +259,21 @@ def test_a_failed_batch_rests_before_it_is_tried_again(world: World) -> None:
     assert world.validate().batches == []
 
 
+def test_a_batch_that_fails_in_its_drain_is_there_for_the_stages_own_run_at_once(world: World) -> None:
+    """The first failure costs no rest, later ones do; and a drain takes no more batches than it was told to."""
+    world.drain(event(1))
+    world.drain(event(2))
+    hands_on = replace(world.place(), most=1, hands_on=True)
+    world.store.refused = "raw/"
+    with pytest.raises(TransientError):
+        validate_pending(hands_on)
+    assert world.ledger.unfinished("logs", world.now) == 2
+    for _ in ("the first once more", "the second", "the second once more"):
+        with pytest.raises(TransientError):
+            validate_pending(hands_on)
+    assert world.ledger.unfinished("logs", world.now) == 0
+
+
 @pytest.mark.parametrize("error", [TransientError, CaliError])
 def test_however_often_it_failed_its_rest_is_bounded(world: World, error: type[CaliError]) -> None:
     """A server that comes back finds its work taken up within half a minute; a fault of a batch's own rests longer."""
