@@ -134,3 +134,15 @@ def test_lanes_are_mapped_tasks_that_differ_in_nothing_else(monkeypatch: pytest.
     assert [(one.lane, one.lanes, one.retries) for one in lanes] == [(0, 3, 1), (1, 3, 1), (2, 3, 1)]
     for name in ("stream", "max_records", "from_timestamp", "outlets", "doc_md", "execution_timeout", "owner"):
         assert [getattr(one, name) for one in lanes] == [getattr(plain, name)] * 3
+
+
+def test_the_form_reaches_every_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its values are rendered into each lane's task, and a misspelt one is refused there as well."""
+    monkeypatch.setenv("CALI_LANES", "2")
+    mapped: Any = drain_dag("logs", "").get_task("drain")
+    for number in range(2):
+        task = mapped.unmap({"lane": number, "lanes": 2})
+        task.render_template_fields({"params": {"max_records": 500, "from_timestamp": None}})
+        assert (task.max_records, task.from_timestamp) == (500, None)
+        with pytest.raises(ConfigurationError, match="max_recods"):
+            task._pre_execute_hook({"params": {"max_recods": 5}})
