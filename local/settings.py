@@ -17,14 +17,11 @@ from pathlib import Path
 from include.errors import ConfigurationError
 from local.servers.aws import Credentials
 from local.servers.server import LOOPBACK
+from local.variables import executor_asked, kinesis_engine, port_asked, workers_asked
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "eu-central-1"
 BUCKET = "cali"
-KINESIS_ENGINES = ("kinesis-local", "kinesalite")
-EXECUTORS = ("local", "celery")
-MOST_WORKERS = 16
-HIGHEST_PORT = 65535
 
 # For each listener: the port it prefers, and the variable with which a user sets another.
 PREFERRED_PORTS = {
@@ -129,10 +126,11 @@ def decide(
         ConfigurationError: a variable is wrong or the port it asks for is taken; the message names it.
     """
     external = _external(environment)
-    executor = _executor(environment)
+    executor = executor_asked(environment)
     embedded = _embedded(external) | ({"broker"} if executor == "celery" else set())
     ports, notes = _choose_ports(environment, saved, embedded, is_free, any_free)
-    engine = _engine(environment, saved, embedded=external.kinesis is None)
+    before = saved.kinesis_engine if saved else None
+    engine = kinesis_engine(environment, before, embedded=external.kinesis is None)
     streams = environment.get("CALI_STREAMS") or environment.get("STREAMS") or "logs"
     return Settings(
         run_dir=run_folder(environment),
@@ -143,7 +141,7 @@ def decide(
         streams=tuple(streams.replace(",", " ").split()),
         pace=environment.get("CALI_PACE") or environment.get("PACE") or "balanced",
         executor=executor,
-        workers=_workers(environment),
+        workers=workers_asked(environment),
         notes=tuple(notes),
     )
 
@@ -260,34 +258,6 @@ def _embedded(external: External) -> set[str]:
     return names
 
 
-def _engine(environment: Mapping[str, str], saved: Settings | None, *, embedded: bool) -> str:
-    """Return the emulator: the one that was asked for, else the one whose stream is there already."""
-    before = saved.kinesis_engine if saved else None
-    engine = environment.get("KINESIS") or before or KINESIS_ENGINES[0]
-    if engine not in KINESIS_ENGINES:
-        raise ConfigurationError(f"KINESIS={engine} is unknown: set it to one of {', '.join(KINESIS_ENGINES)}")
-    if embedded and before and engine != before:
-        raise ConfigurationError(
-            f"KINESIS={engine} has none of the records that {before} holds, and the checkpoints stand in those: "
-            "run `make clean` first"
-        )
-    return engine
-
-
-def _executor(environment: Mapping[str, str]) -> str:
-    executor = environment.get("EXECUTOR") or EXECUTORS[0]
-    if executor not in EXECUTORS:
-        raise ConfigurationError(f"EXECUTOR={executor} is unknown: set it to one of {', '.join(EXECUTORS)}")
-    return executor
-
-
-def _workers(environment: Mapping[str, str]) -> int:
-    text = environment.get("WORKERS") or "2"
-    if not text.isdecimal() or not 0 < int(text) <= MOST_WORKERS:
-        raise ConfigurationError(f"WORKERS={text} is not allowed: set a number from 1 to {MOST_WORKERS}")
-    return int(text)
-
-
 def _choose_ports(
     environment: Mapping[str, str],
     saved: Settings | None,
@@ -298,7 +268,7 @@ def _choose_ports(
     chosen: dict[str, int] = {}
     notes = []
     for name, (preferred, variable) in PREFERRED_PORTS.items():
-        asked = _port(environment, variable)
+        asked = port_asked(environment, variable)
         wanted = asked or (getattr(saved.ports, name) if saved else preferred)
         if name not in embedded or (wanted not in chosen.values() and is_free(wanted)):
             chosen[name] = wanted
@@ -308,12 +278,3 @@ def _choose_ports(
             chosen[name] = any_free()
             notes.append(f"Port {wanted} is taken: {name} is at {chosen[name]} ({variable} sets another)")
     return Ports(**chosen), notes
-
-
-def _port(environment: Mapping[str, str], variable: str) -> int | None:
-    text = environment.get(variable)
-    if not text:
-        return None
-    if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
-        raise ConfigurationError(f"{variable}={text} is no port: set a number from 1 to {HIGHEST_PORT}, or unset it")
-    return int(text)

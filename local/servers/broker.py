@@ -80,11 +80,12 @@ class Broker:
         """Return the names of the Celery workers that answer a ping through the broker."""
         from celery import Celery  # noqa: PLC0415 - only where the broker was chosen
         from kombu.exceptions import OperationalError  # noqa: PLC0415
+        from redis import RedisError  # noqa: PLC0415
 
         try:
             with Celery(broker=self.url(0), set_as_current=False) as app:
                 answers = app.control.ping(timeout=PING_SECONDS)
-        except OperationalError:
+        except (OperationalError, RedisError):
             return frozenset()
         return frozenset(name.partition("@")[2] for answer in answers for name in answer)
 

@@ -28,9 +28,11 @@ DRAINS = "from task_instance where dag_id = 'logs_drain' and task_id = 'drain' a
 @pytest.fixture(scope="module")
 def celery_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Start a stack with a broker, two workers and two lanes, split its stream into four shards, stop it at the end."""
-    options = {"EXECUTOR": "celery", "WORKERS": "2", "CALI_LOGS_LANES": str(LANES)}
-    environment = stack_environment(tmp_path_factory.mktemp("stack")) | options
-    running = RunningStack(environment, stack.up(lambda _: None, environment))
+    environment = stack_environment(tmp_path_factory.mktemp("stack")) | {"EXECUTOR": "celery", "WORKERS": "2"}
+    with pytest.MonkeyPatch.context() as shell:
+        # Programs inherit what CALI's own settings are from the supervisor's environment.
+        shell.setenv("CALI_LOGS_LANES", str(LANES))
+        running = RunningStack(environment, stack.up(lambda _: None, environment))
     split_every_shard(running)
     yield running
     stack.down(lambda _: None, environment)
