@@ -88,7 +88,7 @@ def apart(rival: str, python: Path) -> Contender:
                 ended = subprocess.run(
                     [*command, report],
                     cwd=ROOT,
-                    env={**os.environ, **_surroundings(servers)},
+                    env=_surroundings(servers),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
@@ -124,9 +124,11 @@ def _timed(servers: Emulators, work: Work, order: Order) -> Run:
 
 
 def _surroundings(servers: Emulators) -> Mapping[str, str]:
-    """Return the variables by which botocore, and what stands on it, finds the emulators."""
+    """Return the environment in which botocore, and what stands on it, finds the emulators and nothing of the user's."""
     credentials = servers.kinesis.credentials
     return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "AWS_CONFIG_FILE": os.devnull,
         "PYTHONPATH": str(ROOT),
         BUCKET_VARIABLE: BUCKET,
         "AWS_ACCESS_KEY_ID": credentials.key,

@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         "rivals_up_to": options.rivals_up_to,
     }
     warm_parent()
-    field = Field(say)
+    field = Field(say, ALWAYS)
     if min(options.records) <= options.rivals_up_to:
         field.join(rivals(run_folder(os.environ) / "bench"))
     with tempfile.TemporaryDirectory(prefix="cali-bench-") as folder, emulators(Path(folder)) as servers:
@@ -106,10 +106,11 @@ def render(result: Mapping[str, Any]) -> str:
 class Field:
     """Who takes part, and why who does not."""
 
-    def __init__(self, say: Say) -> None:
-        self.absent: dict[str, str] = {}
-        self._present = dict(ALWAYS)
+    def __init__(self, say: Say, always: Mapping[str, Contender]) -> None:
         self.say = say
+        self.absent: dict[str, str] = {}
+        self._always = frozenset(always)
+        self._present = dict(always)
 
     def join(self, newcomers: Mapping[str, Callable[[], Contender]]) -> None:
         """Make the newcomers ready; one that cannot be installed stays out."""
@@ -130,7 +131,7 @@ class Field:
         try:
             return self._present[name](servers, order)
         except TransientError as error:
-            if name in ALWAYS:
+            if name in self._always:
                 raise
             self._leave_out(name, error)
             return None

@@ -35,6 +35,9 @@ async def read(order: Order) -> Run:
         batch_size=PAGE,
         waiter_delay=BETWEEN_SWEEPS_S,
     )
+    # A triggerer has imported long ago what a first client imports.
+    async with await trigger.hook.get_async_conn() as client:
+        await client.list_shards(StreamName=order.stream)
     s3, events, taken, seen = boto3.client("s3"), trigger.run(), 0, set()
     watch = Stopwatch()
     run = watch.run(0)
