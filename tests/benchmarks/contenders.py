@@ -124,7 +124,7 @@ def _timed(servers: Emulators, work: Work, order: Order) -> Run:
 
 
 def _surroundings(servers: Emulators) -> Mapping[str, str]:
-    """Return the environment in which botocore, and what stands on it, finds the emulators and nothing of the user's."""
+    """Return the environment in which botocore and what stands on it find the emulators, and nothing of the user's."""
     credentials = servers.kinesis.credentials
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
