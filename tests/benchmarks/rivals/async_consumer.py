@@ -8,6 +8,7 @@ from aiobotocore.session import AioSession
 from kinesis import Consumer
 from kinesis.aggregators import SimpleAggregator
 from kinesis.processors import Processor
+from pydantic import BaseModel
 
 from include import streams
 from tests.benchmarks.baseline import PAGE, page_objects
@@ -28,7 +29,7 @@ class UntouchedProcessor(Processor, SimpleAggregator):
 
 async def read(order: Order) -> Run:
     """Read until as many records have come as there are, or none for a while."""
-    session = AioSession()
+    session, model = AioSession(), streams.get(order.kind).model
     consumer = Consumer(
         order.stream,
         session=session,
@@ -40,11 +41,12 @@ async def read(order: Order) -> Run:
     )
     async with consumer, session.create_client("s3") as s3:
         watch = Stopwatch()
-        return watch.run(await _carry(consumer, s3, order))
+        return watch.run(await _carry(consumer, s3, order, model))
 
 
-async def _carry(consumer: Consumer, s3: Any, order: Order) -> int:
-    model, page, count = streams.get(order.kind).model, [], 0
+async def _carry(consumer: Consumer, s3: Any, order: Order, model: type[BaseModel]) -> int:
+    page: list[bytes] = []
+    count = 0
     async for data in consumer:
         page.append(data)
         if len(page) == PAGE or count + len(page) == order.records:
@@ -56,7 +58,7 @@ async def _carry(consumer: Consumer, s3: Any, order: Order) -> int:
     return count + len(page)
 
 
-async def _put(s3: Any, name: str, page: list[bytes], model: Any) -> None:
+async def _put(s3: Any, name: str, page: list[bytes], model: type[BaseModel]) -> None:
     for key, body in page_objects("async_kinesis", name, page, model):
         await s3.put_object(Bucket=os.environ[BUCKET_VARIABLE], Key=key, Body=body)
 

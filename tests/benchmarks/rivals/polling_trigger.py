@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import boto3
+from pydantic import BaseModel
 
 from include import streams
 from tests.benchmarks.baseline import PAGE, page_objects
@@ -38,13 +39,14 @@ async def read(order: Order) -> Run:
     # A triggerer has imported long ago what a first client imports.
     async with await trigger.hook.get_async_conn() as client:
         await client.list_shards(StreamName=order.stream)
-    s3, events, taken, seen = boto3.client("s3"), trigger.run(), 0, set()
+    s3, model = boto3.client("s3"), streams.get(order.kind).model
+    events, taken, seen = trigger.run(), 0, set()
     watch = Stopwatch()
     run = watch.run(0)
     while run.records < order.records and (payload := await _next_payload(events)) is not None:
         stored = json.dumps({"from_trigger": True, "payload": payload})
         batch = json.loads(stored)["payload"]["message_batch"]
-        _task(s3, order, batch)
+        _task(s3, order, batch, model)
         taken += len(batch)
         seen |= {(record["ShardId"], record["SequenceNumber"]) for record in batch}
         run = watch.run(len(seen), taken - len(seen))
@@ -58,10 +60,10 @@ async def _next_payload(events: AsyncIterator[Any]) -> Any:
         return None
 
 
-def _task(s3: Any, order: Order, batch: list[dict[str, str]]) -> None:
+def _task(s3: Any, order: Order, batch: list[dict[str, str]], model: type[BaseModel]) -> None:
     payloads = [base64.b64decode(record["Data"]) for record in batch]
     name = f"{order.stream}/{batch[0]['ShardId']}-{batch[0]['SequenceNumber']}"
-    for key, body in page_objects("kinesis_trigger", name, payloads, streams.get(order.kind).model):
+    for key, body in page_objects("kinesis_trigger", name, payloads, model):
         s3.put_object(Bucket=os.environ[BUCKET_VARIABLE], Key=key, Body=body)
 
 
