@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -74,7 +75,7 @@ def _judge(table: pa.Table, suite: AuditSuite) -> _Verdicts:
     without copying them (1 to 2 ms for 17 columns of 10,000 rows).
     """
     frame = suite.derive(table).to_pandas()
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, _configurations_kept():
         result = (
             _in_memory_batches()
             .get_batch({"dataframe": frame})
@@ -87,6 +88,31 @@ def _judge(table: pa.Table, suite: AuditSuite) -> _Verdicts:
     if not result.results:
         raise ConfigurationError(f"The suite {suite.name!r} expects nothing; give it an expectation")
     return _Verdicts(tuple(_outcome(verdict) for verdict in result.results), _gx_version())
+
+
+@contextmanager
+def _configurations_kept() -> Iterator[None]:
+    """Have each expectation's configuration worked out once, for a ``with`` block in which no expectation changes.
+
+    Great Expectations 1.24.1 does it anew at each look at one of its values, some fifty times for each expectation:
+    nearly half of what the audit of a small batch costs.
+    """
+    from great_expectations.expectations.expectation import Expectation
+
+    worked_out = Expectation.configuration
+    # The expectation is kept too: no other one gets its id meanwhile.
+    kept: dict[int, tuple[object, object]] = {}
+
+    def configuration(expectation: "Expectation") -> object:
+        if id(expectation) not in kept:
+            kept[id(expectation)] = (expectation, worked_out.__get__(expectation))
+        return kept[id(expectation)][1]
+
+    Expectation.configuration = property(configuration)  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        Expectation.configuration = worked_out  # type: ignore[method-assign]
 
 
 @cache

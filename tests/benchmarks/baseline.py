@@ -1,17 +1,19 @@
-"""What a user would write without CALI: a boto3 loop with json.loads, Pydantic per record and gzip NDJSON to S3."""
+"""What a user would write without CALI: json.loads, Pydantic per record and gzip NDJSON to S3, behind a boto3 loop."""
 
 import gzip
 import json
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from include.streams.logs.model import LogEvent
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 GZIP_LEVEL = 6
 PAGE = 10_000
 
 
-def plain_loop(kinesis: Any, s3: Any, bucket: str, stream: str) -> int:
-    """Write a stream's records, the valid events and the others to S3, an object each a page; return how many it read.
+def plain_loop(kinesis: Any, s3: Any, bucket: str, stream: str, model: "type[BaseModel]") -> int:
+    """Write a stream's records, the valid events and the others to S3, a page at a time; return how many it read.
 
     An empty page counts as a shard's end, and there is no checkpoint: the least that could be called a consumer.
     """
@@ -21,27 +23,30 @@ def plain_loop(kinesis: Any, s3: Any, bucket: str, stream: str) -> int:
             StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         while records := (page := kinesis.get_records(ShardIterator=iterator, Limit=PAGE))["Records"]:
-            name = f"{stream}/{shard['ShardId']}-{records[0]['SequenceNumber']}.ndjson.gz"
-            valid, dead = _parted([record["Data"] for record in records])
-            _put(s3, bucket, f"plain/raw/{name}", [record["Data"] for record in records])
-            _put(s3, bucket, f"plain/valid/{name}", valid)
-            _put(s3, bucket, f"plain/dead/{name}", dead)
+            name = f"{stream}/{shard['ShardId']}-{records[0]['SequenceNumber']}"
+            for key, body in page_objects("plain", name, [record["Data"] for record in records], model):
+                s3.put_object(Bucket=bucket, Key=key, Body=body)
             read += len(records)
             iterator = page["NextShardIterator"]
     return read
 
 
-def _parted(payloads: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+def page_objects(
+    folder: str, name: str, payloads: Sequence[bytes], model: "type[BaseModel]"
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the key and the bytes of a page's objects: all records, the valid events, and the others if there are."""
+    valid, dead = _parted(payloads, model)
+    for room, lines in (("raw", payloads), ("valid", valid), ("dead", dead)):
+        if lines:
+            yield f"{folder}/{room}/{name}.ndjson.gz", gzip.compress(b"\n".join(lines), GZIP_LEVEL)
+
+
+def _parted(payloads: Sequence[bytes], model: "type[BaseModel]") -> tuple[list[bytes], list[bytes]]:
     valid, dead = [], []
     for data in payloads:
         try:
-            event = LogEvent.model_validate(json.loads(data))
+            event = model.model_validate(json.loads(data))
             valid.append(event.model_dump_json().encode())
         except (ValueError, RecursionError):
             dead.append(data)
     return valid, dead
-
-
-def _put(s3: Any, bucket: str, key: str, lines: list[bytes]) -> None:
-    if lines:
-        s3.put_object(Bucket=bucket, Key=key, Body=gzip.compress(b"\n".join(lines), GZIP_LEVEL))

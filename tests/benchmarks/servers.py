@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,23 @@ from local.servers.server import running
 from tests.crash.site import free_ports
 
 BUCKET = "cali"
-RECORD_BYTES = 600
 MALFORMED_RATE = 0.01
-LARGEST_MALFORMED = 2 * RECORD_BYTES
+LARGEST_MALFORMED = 1200
 PUT_AT_ONCE = 500
 ACTIVE_S = 30.0
+SIZES = {"logs": (600, "log_content")}
+"""How many bytes a stream's valid records have, and which text of theirs is cut or repeated for it.
+
+Records of any other stream are as its simulator makes them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FilledStream:
+    """A stream with records in it: its name in Kinesis, and the bytes of the mean record."""
+
+    name: str
+    record_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +73,8 @@ def emulators(folder: Path) -> Iterator[Emulators]:
 
 
 @contextmanager
-def filled_stream(servers: Emulators, records: int, shards: int) -> Iterator[str]:
-    """Yield the name of a stream that holds so many log records; it is deleted at the end.
+def filled_stream(servers: Emulators, kind: str, records: int, shards: int) -> Iterator[FilledStream]:
+    """Yield a stream that holds so many of the simulator's records of that kind; it is deleted at the end.
 
     Raises:
         TransientError: Kinesis did not take them.
@@ -69,47 +82,51 @@ def filled_stream(servers: Emulators, records: int, shards: int) -> Iterator[str
     name = f"bench-{secrets.token_hex(4)}"
     with closing(servers.client("kinesis")) as kinesis:
         kinesis.create_stream(StreamName=name, ShardCount=shards)
-        deadline = time.monotonic() + ACTIVE_S
-        while kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
-            if time.monotonic() > deadline:
-                raise TransientError(f"stream {name} did not become active in {ACTIVE_S:.0f} s")
-            time.sleep(0.05)
-        logs = log_records()
+        _wait_until_active(kinesis, name)
+        made, total = simulated_records(kind), 0
         for start in range(0, records, PUT_AT_ONCE):
-            entries = [
-                {"Data": next(logs), "PartitionKey": secrets.token_hex(8)}
-                for _ in range(min(PUT_AT_ONCE, records - start))
-            ]
+            batch = list(islice(made, min(PUT_AT_ONCE, records - start)))
+            entries = [{"Data": data, "PartitionKey": secrets.token_hex(8)} for data in batch]
             if kinesis.put_records(StreamName=name, Records=entries)["FailedRecordCount"]:
                 raise TransientError(f"stream {name} refused records")
-        yield name
+            total += sum(map(len, batch))
+        yield FilledStream(name, total / records)
         kinesis.delete_stream(StreamName=name)
 
 
-def log_records(seed: int = 1) -> Iterator[bytes]:
-    """Yield the simulator's log events, each of ``RECORD_BYTES`` bytes, and among them malformed ones of any size."""
-    generator = simulation("logs").generator(GeneratorOptions(seed, malformed_rate=MALFORMED_RATE))
+def simulated_records(kind: str, seed: int = 1) -> Iterator[bytes]:
+    """Yield the simulator's records, valid ones in the size of their kind, and among them malformed ones of any."""
+    generator = simulation(kind).generator(GeneratorOptions(seed, malformed_rate=MALFORMED_RATE))
     generator.records(1, datetime.now(UTC) - timedelta(seconds=10))
     while True:
         for record in generator.records(PUT_AT_ONCE, datetime.now(UTC)):
             if record.kind == VALID:
-                if (data := sized(record.data)) is not None:
+                data = sized(record.data, *SIZES[kind]) if kind in SIZES else record.data
+                if data is not None:
                     yield data
             elif len(record.data) < LARGEST_MALFORMED:
                 yield record.data
 
 
-def sized(event: bytes) -> bytes | None:
-    """Return the event with its text cut, or repeated, to make ``RECORD_BYTES``; None where the rest alone is more."""
+def sized(event: bytes, size: int, text: str) -> bytes | None:
+    """Return the event with its text cut, or repeated, to have that size; None where the rest alone is more."""
     fields = json.loads(event)
-    text, fields["log_content"] = fields["log_content"], ""
-    left = RECORD_BYTES - len(_dumped(fields))
+    written, fields[text] = fields[text], ""
+    left = size - len(_dumped(fields))
     # Only what JSON writes as it is has as many bytes as characters.
-    plain = "".join(letter for letter in text if letter.isascii() and letter.isprintable() and letter not in '"\\')
+    plain = "".join(letter for letter in written if letter.isascii() and letter.isprintable() and letter not in '"\\')
     if left < 1 or not plain:
         return None
-    fields["log_content"] = (plain * (left // len(plain) + 1))[:left]
+    fields[text] = (plain * (left // len(plain) + 1))[:left]
     return _dumped(fields)
+
+
+def _wait_until_active(kinesis: Any, name: str) -> None:
+    deadline = time.monotonic() + ACTIVE_S
+    while kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
+        if time.monotonic() > deadline:
+            raise TransientError(f"stream {name} did not become active in {ACTIVE_S:.0f} s")
+        time.sleep(0.05)
 
 
 def _dumped(fields: dict[str, Any]) -> bytes:

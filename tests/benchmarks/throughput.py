@@ -1,154 +1,214 @@
-"""Records per CPU second from GetRecords' answer to raw/, staged/ and dlq/ on S3, beside a plain boto3 loop.
+"""Records per CPU second from GetRecords' answer to raw/, staged/ and dlq/ on S3, beside what else a user could take.
 
-CPU is user and system time of the process that does the work, all threads; the emulators are other processes. Each run
-has a process of its own, forked from one that has imported everything, as LocalExecutor's workers are. The ledger is
-the in-memory one: Postgres costs a batch the same few statements however many records it has.
+CPU is user and system time of the process that does the work, all threads and children; the emulators are other
+processes. CALI's and the plain loop's runs are forked from a process that has imported everything, as LocalExecutor's
+workers are; the rivals count from where they have imported everything. CALI's ledger is the in-memory one: Postgres
+costs a batch the same few statements however many records it has.
 """
 
 import argparse
-import multiprocessing
+import os
 import tempfile
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from include.adapters.kinesis import BotoStreamReader
-from include.adapters.object_store import S3ObjectStore
-from include.drain.buffer import BufferHints
-from include.drain.drain import DrainRequest, drain
-from include.drain.read_shard import ShardSource
-from include.errors import ConservationError
-from include.ledger.memory import InMemoryLedger
-from include.process.validate_stage import validate_pending
-from include.process.work import Workplace
-from include.records import utc_now
-from include.streams.logs import STREAM
+from include.errors import TransientError
+from include.simulator.registry import STREAMS
+from local.settings import run_folder
 from tests.benchmarks.arguments import natural
-from tests.benchmarks.baseline import GZIP_LEVEL, plain_loop
-from tests.benchmarks.servers import BUCKET, MALFORMED_RATE, RECORD_BYTES, Emulators, emulators, filled_stream
+from tests.benchmarks.baseline import GZIP_LEVEL
+from tests.benchmarks.contenders import HINTS, Contender, forked, plain, platform, rivals
+from tests.benchmarks.run import Order, Run
+from tests.benchmarks.servers import MALFORMED_RATE, Emulators, emulators, filled_stream
 from tests.crash.child import warm_parent
 from tests.text_table import text_table
 
+OURS = "cali"
+TITLES = {
+    OURS: "CALI",
+    "boto3_loop": "boto3 loop",
+    "async_kinesis": "async-kinesis",
+    "kinesis_trigger": "KinesisTrigger",
+    "dlt": "dlt",
+}
+"""The contenders, by their name in the result, in the order of a round."""
 GOAL = 100_000
-"""Records per CPU second that one worker is to reach."""
-HINTS = BufferHints()
-Work = Callable[[Any, Any, str], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What a run took, in seconds."""
-
-    records: int
-    cpu_s: float
-    wall_s: float
-
-    @property
-    def rate(self) -> float:
-        """Records per CPU second."""
-        return self.records / self.cpu_s
-
-
-def platform(kinesis: Any, s3: Any, stream: str) -> int:
-    """Drain and validate the whole stream with the library's own stages; return how many records it read."""
-    ledger, store, read = InMemoryLedger(), S3ObjectStore(s3, BUCKET), 0
-    source = ShardSource(STREAM.name, stream, BotoStreamReader(kinesis), utc_now, time.sleep)
-    place = Workplace(STREAM, store, ledger, "bench", utc_now)
-    while drained := drain(source, store, ledger, DrainRequest("bench", HINTS)).records:
-        judged = validate_pending(place).counts
-        if judged["valid"] + judged["dead_lettered"] != drained:
-            raise ConservationError(f"{drained} records drained, but judged: {judged}")
-        read += drained
-    return read
-
-
-def plain(kinesis: Any, s3: Any, stream: str) -> int:
-    """Do it as a user would; return how many records it read."""
-    return plain_loop(kinesis, s3, BUCKET, stream)
+"""Records per CPU second that one worker of CALI's is to carry."""
+GOALS = {"boto3_loop": 3, "async_kinesis": 4, "dlt": 12}
+"""How many times what the others carry."""
+ALWAYS: Mapping[str, Contender] = {OURS: forked(platform), "boto3_loop": forked(plain)}
+Say = Callable[[str], None]
+Round = Mapping[str, Run]
 
 
 def add_arguments(parser: argparse._ArgumentGroup) -> None:
     """Add which sizes to measure, and how often."""
     parser.add_argument("--records", type=natural, nargs="+", default=[10_000, 100_000], help="how many (%(default)s)")
     parser.add_argument("--shards", type=natural, nargs="+", default=[1, 4, 16], help="of the stream (%(default)s)")
-    parser.add_argument("--rounds", type=natural, default=5, help="pairs of runs, for the medians (%(default)s)")
+    parser.add_argument("--rounds", type=natural, default=5, help="runs of each, for the medians (%(default)s)")
+    parser.add_argument(
+        "--rivals-up-to",
+        type=int,
+        default=100_000,
+        metavar="RECORDS",
+        help="the largest size that all join, not only CALI and the plain loop; 0: none (%(default)s)",
+    )
 
 
-def measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure every size with every number of shards.
+def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
+    """Measure every stream that can be simulated in every size with every number of shards.
 
     Raises:
-        ConservationError: a run did not read or judge each record once.
+        ConservationError: CALI or the plain loop did not read or judge each record once.
         TransientError: an emulator did not start or take the records.
     """
-    sizes = [(records, shards) for records in options.records for shards in options.shards]
     settings = {
-        "record_bytes": RECORD_BYTES,
         "malformed_rate": MALFORMED_RATE,
         "rounds": options.rounds,
         "batch": f"{HINTS.max_records} records or {HINTS.max_bytes} bytes",
-        "plain": f"gzip level {GZIP_LEVEL}",
+        "gzip_level": GZIP_LEVEL,
+        "rivals_up_to": options.rivals_up_to,
     }
     warm_parent()
+    field = Field(say, ALWAYS)
+    if min(options.records) <= options.rivals_up_to:
+        field.join(rivals(run_folder(os.environ) / "bench"))
     with tempfile.TemporaryDirectory(prefix="cali-bench-") as folder, emulators(Path(folder)) as servers:
-        rows = [_compared(servers, records, shards, options.rounds, say) for records, shards in sizes]
-    return {"settings": settings, "goal": GOAL, "rows": rows}
+        rows = [
+            _row(servers, field, (kind, records, shards), options)
+            for kind in STREAMS
+            for records in options.records
+            for shards in options.shards
+        ]
+    return {
+        **_headline(rows, options.rivals_up_to),
+        "goals": {OURS: GOAL, **GOALS},
+        "absent": field.absent,
+        "settings": settings,
+        "rows": rows,
+    }
 
 
 def render(result: Mapping[str, Any]) -> str:
-    """Return the rows as a table of medians."""
-    heads = [["records, shards", "CALI", "plain loop", "times", "CALI", "plain loop"]]
-    heads.append(["", "records/CPU s", "records/CPU s", "", "wall s", "wall s"])
+    """Return the rows as a table of medians, the goals, and what there is to say of a contender."""
+    heads = [["records per CPU second", *(TITLES[name] for name in TITLES)]]
+    heads.append(["stream, records, shards", *("" if name == OURS else "(CALI, times)" for name in TITLES)])
     rows = [
-        [
-            f"{row['records']:,}, {row['shards']}",
-            f"{row['rate']:,.0f}",
-            f"{row['plain_rate']:,.0f}",
-            f"{row['ratio']:.1f}",
-            f"{row['wall_s']:.2f}",
-            f"{row['plain_wall_s']:.2f}",
-        ]
+        [f"{row['stream']}, {row['records']:,}, {row['shards']}", *(_cell(row, name) for name in TITLES)]
         for row in result["rows"]
     ]
-    reached = max(row["rate"] for row in result["rows"]) / result["goal"]
-    return f"{text_table(heads, rows)}\n\nthe goal is {result['goal']:,} records per CPU second: {reached:.0%} at best"
+    return "\n\n".join([text_table(heads, rows), _goals(result), *_remarks(result)])
 
 
-def _compared(servers: Emulators, records: int, shards: int, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    with filled_stream(servers, records, shards) as stream:
-        # Pairs, one right after the other: what else the machine does meets both alike.
-        pairs = [[_run(servers, work, stream, records) for work in (platform, plain)] for _ in range(rounds)]
-    ours, theirs = zip(*pairs, strict=True)
+class Field:
+    """Who takes part, and why who does not."""
+
+    def __init__(self, say: Say, always: Mapping[str, Contender]) -> None:
+        self.say = say
+        self.absent: dict[str, str] = {}
+        self._always = frozenset(always)
+        self._present = dict(always)
+
+    def join(self, newcomers: Mapping[str, Callable[[], Contender]]) -> None:
+        """Make the newcomers ready; one that cannot be installed stays out."""
+        for name, prepared in newcomers.items():
+            self.say(f"{TITLES[name]}: making it ready")
+            try:
+                self._present[name] = prepared()
+            except TransientError as error:
+                self._leave_out(name, error)
+
+    def round(self, servers: Emulators, order: Order, names: Iterable[str]) -> Round:
+        """Let those contend, one right after the other: what else the machine does meets all alike."""
+        runs = {name: self._run(name, servers, order) for name in names if name in self._present}
+        return {name: run for name, run in runs.items() if run}
+
+    def _run(self, name: str, servers: Emulators, order: Order) -> Run | None:
+        """Return a contender's run; a rival that fails takes no further part, and that is said."""
+        try:
+            return self._present[name](servers, order)
+        except TransientError as error:
+            if name in self._always:
+                raise
+            self._leave_out(name, error)
+            return None
+
+    def _leave_out(self, name: str, error: TransientError) -> None:
+        self._present.pop(name, None)
+        self.absent[name] = str(error)
+        self.say(f"{TITLES[name]} takes no further part: {error}")
+
+
+def _row(servers: Emulators, field: Field, size: tuple[str, int, int], options: argparse.Namespace) -> dict[str, Any]:
+    kind, records, shards = size
+    names = TITLES if records <= options.rivals_up_to else ALWAYS
+    with filled_stream(servers, kind, records, shards) as stream:
+        order = Order(kind, stream.name, records)
+        rounds = [field.round(servers, order, names) for _ in range(options.rounds)]
     row = {
+        "stream": kind,
         "records": records,
+        "record_bytes": stream.record_bytes,
         "shards": shards,
-        "rate": median(run.rate for run in ours),
-        "plain_rate": median(run.rate for run in theirs),
-        "ratio": median(one.rate / other.rate for one, other in pairs),
-        "wall_s": median(run.wall_s for run in ours),
-        "plain_wall_s": median(run.wall_s for run in theirs),
-        "runs": [[asdict(run) for run in pair] for pair in pairs],
+        **_medians(rounds, records),
+        "runs": [{name: asdict(run) for name, run in runs.items()} for runs in rounds],
     }
-    say(f"{records:,} records, {shards} shards: {row['rate']:,.0f} and {row['plain_rate']:,.0f} per CPU second")
+    field.say(f"{kind}, {records:,} records, {shards} shards: {row['rates']}")
     return row
 
 
-def _run(servers: Emulators, work: Work, stream: str, records: int) -> Run:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as own:
-        run = own.submit(_timed, servers, work, stream).result()
-    if run.records != records:
-        raise ConservationError(f"{work.__name__} read {run.records} of {records} records")
-    return run
+def _medians(rounds: Sequence[Round], records: int) -> dict[str, dict[str, float]]:
+    """Return what each contender that finished every round came to."""
+    runs = {name: [one[name] for one in rounds] for name in rounds[-1]}
+    return {
+        "rates": {name: median(run.rate for run in own) for name, own in runs.items()},
+        "ratios": {
+            name: median(ours.rate / run.rate for ours, run in zip(runs[OURS], own, strict=True))
+            for name, own in runs.items()
+            if name != OURS
+        },
+        "wall_s": {name: median(run.wall_s for run in own) for name, own in runs.items()},
+        "missed": {name: max(records - run.records for run in own) for name, own in runs.items()},
+        "repeated": {name: max(run.repeated for run in own) for name, own in runs.items()},
+    }
 
 
-def _timed(servers: Emulators, work: Work, stream: str) -> Run:
-    # A task makes its clients once, whatever it reads.
-    with closing(servers.client("kinesis")) as kinesis, closing(servers.client("s3")) as s3:
-        cpu, wall = time.process_time(), time.monotonic()
-        records = work(kinesis, s3, stream)
-        return Run(records, time.process_time() - cpu, time.monotonic() - wall)
+def _headline(rows: Sequence[Mapping[str, Any]], rivals_up_to: int) -> dict[str, Any]:
+    """Return the rates of the largest size that all joined: of the first stream, with the fewest shards."""
+    joined = [row for row in rows if row["stream"] == rows[0]["stream"] and row["records"] <= rivals_up_to] or rows
+    row = max(joined, key=lambda row: (row["records"], -row["shards"]))
+    return {
+        **{name: row["rates"].get(name) for name in TITLES},
+        "ratios": row["ratios"],
+        "size": {key: row[key] for key in ("stream", "record_bytes", "records", "shards")},
+    }
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    if name not in row["rates"]:
+        return "-"
+    times = f" ({row['ratios'][name]:.1f})" if name in row["ratios"] else ""
+    return f"{row['rates'][name]:,.0f}{times}"
+
+
+def _goals(result: Mapping[str, Any]) -> str:
+    size = "{stream}, {records:,} records, {shards} shards".format(**result["size"])
+    rows = [["CALI's records per CPU second", f"{result['goals'][OURS]:,}", f"{result[OURS]:,.0f}"]]
+    for name, goal in result["goals"].items():
+        if name != OURS:
+            times = result["ratios"].get(name)
+            rows.append([f"times {TITLES[name]}", str(goal), f"{times:.1f}" if times else "-"])
+    return text_table([[size, "goal", "measured"]], rows)
+
+
+def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
+    for name, reason in result["absent"].items():
+        yield f"{TITLES[name]} took no part, or not to the end: {reason}"
+    for row in result["rows"]:
+        for name in row["rates"]:
+            if row["missed"][name] or row["repeated"][name]:
+                missed, repeated = row["missed"][name], row["repeated"][name]
+                yield f"{TITLES[name]} missed {missed:,} of {row['records']:,} records and repeated {repeated:,}"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,19 @@ def test_row_holds_json_and_the_names_of_the_table() -> None:
         "duration_s",
     ]
     assert json.loads(json.dumps(row, allow_nan=False)) == row
+
+
+@pytest.mark.parametrize("words", [["yes", "yes"], ["yes", "no", None], []])
+@pytest.mark.parametrize("expectations", [words_are_known, numbers_have_a_mean, a_column_that_is_not_there])
+def test_a_report_is_the_same_where_nothing_is_kept(
+    words: list[str | None], expectations: Callable[[], Sequence[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Working each configuration out once saves time and changes no outcome, and ends with the audit."""
+    from great_expectations.expectations.expectation import Expectation
+
+    untouched = Expectation.configuration
+    suite = suite_of(expectations, parameters=lambda _: {"most": 2.0})
+    kept = audit(table_of(words), suite, NOW)
+    assert Expectation.configuration is untouched
+    monkeypatch.setattr("include.audit.judge._configurations_kept", nullcontext)
+    assert audit(table_of(words), suite, NOW).expectations == kept.expectations
