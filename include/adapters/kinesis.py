@@ -1,15 +1,14 @@
 """Reading a Kinesis stream: the Protocol, and boto3 behind it. The in-memory twin is ``kinesis_memory``."""
 
 from datetime import timedelta
-from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
 from include.adapters.aws_errors import code_of, explained, whole
-from include.adapters.get_records import decode_by_type
+from include.adapters.get_records import decode_by_type, stream_records
 from include.errors import CaliError, TransientError
-from include.records import Checkpoint, Page, Shard, StreamRecord
+from include.records import Checkpoint, Page, Shard
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -19,8 +18,6 @@ PAGE_LIMIT = 10_000
 """Records that one GetRecords call may return at most (Kinesis' own bound)."""
 REFUSED_SEQUENCE = frozenset({"InvalidArgumentException", "ResourceNotFoundException"})
 """How GetShardIterator refuses a sequence number that is not the stream's: AWS by the first, an emulator the second."""
-
-_fields = itemgetter("SequenceNumber", "PartitionKey", "ApproximateArrivalTimestamp", "Data")
 
 
 class ExpiredIteratorError(Exception):
@@ -153,5 +150,5 @@ class BotoStreamReader:
                     raise ExpiredIteratorError(iterator) from error
                 raise
             whole(answer, "Records")
-        records = tuple(map(StreamRecord._make, map(_fields, answer["Records"])))
+        records = stream_records(answer["Records"])
         return Page(records, answer.get("NextShardIterator"), answer.get("MillisBehindLatest", 0) / 1000)

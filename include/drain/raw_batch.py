@@ -1,6 +1,7 @@
 """A raw micro-batch: the object that holds a shard's records byte for byte, and its row in the ledger."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -24,6 +25,7 @@ RAW_FIELDS: "list[pa.Field[Any]]" = [
 ]
 RAW_SCHEMA = pa.schema(RAW_FIELDS)
 HASH_IN_NAME = 16
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def raw_batch(
@@ -83,10 +85,10 @@ def content_hash(subs: Sequence[SubRecord]) -> str:
     A decode error goes in as well, so that an object is never taken for one whose records were not to be opened.
     """
     digest = sha256()
-    for record, sub_sequence, data, _, error in subs:
-        place = f"{record.sequence_number}/{sub_sequence}/{len(data)}"
-        digest.update((f"{place}/{error}:" if error else f"{place}:").encode())
-        digest.update(data)
+    for sub in subs:
+        place = f"{sub.record.sequence_number}/{sub.sub_sequence}/{len(sub.data)}"
+        digest.update((f"{place}/{sub.decode_error}:" if sub.decode_error else f"{place}:").encode())
+        digest.update(sub.data)
     return digest.hexdigest()
 
 
@@ -108,9 +110,14 @@ def raw_table(subs: Sequence[SubRecord]) -> pa.Table:
             "sequence_number": [sub.record.sequence_number for sub in subs],
             "sub_sequence": [sub.sub_sequence for sub in subs],
             "partition_key": [sub.partition_key for sub in subs],
-            "arrived_at": [sub.record.arrived_at for sub in subs],
+            "arrived_at": _instants([sub.record.arrived_at for sub in subs]),
             "data": [sub.data for sub in subs],
             DECODE_ERROR: [sub.decode_error for sub in subs],
         },
         schema=RAW_SCHEMA,
     )
+
+
+def _instants(times: Sequence[datetime]) -> "pa.Array[Any]":
+    """Return times as Arrow's; it would ask each one for its offset from UTC, which takes five times as long."""
+    return pa.array([time - EPOCH for time in times], pa.duration("us")).view(pa.timestamp("us", tz="UTC"))

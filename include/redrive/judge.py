@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from include.drain.payloads.mode import Payloads
 from include.drain.payloads.unpack import SubRecord, unpack
@@ -93,9 +94,9 @@ def _events(row: Row, payloads: Payloads, whole: Collection[str]) -> list[SubRec
         return [as_it_was]
     events = unpack([record], payloads)
     if len(events) == 1:
-        return [events[0]._replace(sub_sequence=sub_sequence)]
+        return [replace(events[0], sub_sequence=sub_sequence)]
     # Within an aggregate the numbers behind this one are taken: its events would have no names of their own.
-    return events if sequence_number in whole and not sub_sequence else [as_it_was._replace(decode_error=row["reason"])]
+    return events if sequence_number in whole and not sub_sequence else [replace(as_it_was, decode_error=row["reason"])]
 
 
 def _retrial(rows: Sequence[Row], group: tuple[str, str], fixed: Collection[Identity]) -> Retrial:

@@ -9,6 +9,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from include.drain.payloads.unpack import SubRecord, unpack
 from include.records import StreamRecord
 
@@ -61,7 +63,7 @@ def compare_records(held: Mapping[str, Held], records: Iterable[StreamRecord]) -
     for record in records:
         kept = held.get(record.sequence_number)
         if kept is None:
-            outcome.lost.append(record._replace(data=b""))
+            outcome.lost.append(replace(record, data=b""))
             continue
         seen.add(record.sequence_number)
         if kept.parts == [(0, sha256(record.data).digest())] or kept.parts == [_part(sub) for sub in unpack([record])]:

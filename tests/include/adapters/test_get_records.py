@@ -12,7 +12,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.parsers import JSONParser
 
-from include.adapters.get_records import decode_by_type
+from include.adapters.get_records import decode_by_type, stream_records
+from include.records import StreamRecord
 
 RECORD = {
     "SequenceNumber": "4957",
@@ -40,6 +41,12 @@ def clients(body: bytes, status: int = 200) -> list[Any]:
     return made
 
 
+def as_read(record: dict[str, Any]) -> StreamRecord:
+    """Return a record of botocore's own reading."""
+    arrived_at = record["ApproximateArrivalTimestamp"]
+    return StreamRecord(record["SequenceNumber"], record["PartitionKey"], arrived_at, record["Data"])
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -52,10 +59,21 @@ def clients(body: bytes, status: int = 200) -> list[Any]:
     ],
 )
 def test_an_answer_is_the_one_that_botocore_reads(answer: dict[str, Any]) -> None:
-    """Each member, its value and the metadata are the same; a time is the same instant."""
+    """Each member, its value and the metadata are the same; the records are decoded, a time the same instant in UTC."""
     plain, typed = (client.get_records(ShardIterator="i") for client in clients(json.dumps(answer).encode()))
+    read, decoded = plain.pop("Records", []), typed.pop("Records", [])
     assert plain == typed
-    assert all(record["ApproximateArrivalTimestamp"].utcoffset() == timedelta(0) for record in typed.get("Records", ()))
+    assert [as_read(record) for record in read] == decoded
+    assert all(record.arrived_at.utcoffset() == timedelta(0) for record in decoded)
+
+
+def test_records_that_botocore_had_to_read_are_the_same_records() -> None:
+    """Half a surrogate pair is no text to the decoder; botocore reads it, and the page has its records all the same."""
+    halves = RECORD | {"PartitionKey": "\ud800"}
+    plain, typed = clients(json.dumps({"Records": [halves, RECORD]}).encode())
+    expected = tuple(as_read(record) for record in plain.get_records(ShardIterator="i")["Records"])
+    assert expected == stream_records(typed.get_records(ShardIterator="i")["Records"])
+    assert stream_records([]) == ()
 
 
 @pytest.mark.parametrize("body", [b'{"Records": [', b"", b"<html>", b'{"Records": "x"}', b"\xff"])
@@ -89,4 +107,4 @@ def test_botocore_reads_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     decode_by_type(typed)
     read = Mock(side_effect=AssertionError)
     monkeypatch.setattr(JSONParser, "_handle_blob", read)
-    assert typed.get_records(ShardIterator="i")["Records"][0]["Data"] == bytes(range(256))
+    assert typed.get_records(ShardIterator="i")["Records"][0].data == bytes(range(256))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.drain.payloads import unpack as unpacking
 from include.drain.payloads.mode import Payloads
 from include.drain.payloads.unpack import SubRecord, unpack
 from tests.include.drain.packing import (
@@ -77,7 +78,7 @@ def events(data: bytes) -> list[bytes]:
 )
 def test_one_event_stays_one_record_byte_for_byte(data: bytes) -> None:
     """What is not surely packed is left alone: line breaks inside JSON, text, broken and binary data."""
-    assert [tuple(sub) for sub in opened(data)] == [(record(data), 0, data, "stream-key", None)]
+    assert opened(data) == [SubRecord(record(data), 0, data, "stream-key")]
 
 
 @pytest.mark.parametrize(
@@ -222,3 +223,19 @@ def test_no_json_document_is_taken_for_joined_lines(value: object, indent: int |
 def test_gzip_around_zstd_is_opened_as_well() -> None:
     """Layers of different kinds nest."""
     assert events(gzipped(zstd(ONE))) == [ONE]
+
+
+MARK = b'"logEvents"'
+suspicious = st.sampled_from([b"", b"\n", b"\x1f", b"\x8b", MARK[:5], MARK[5:], gzipped(ONE), zstd(ONE)])
+neighbours = st.lists(suspicious | st.just(ONE) | st.binary(max_size=4), max_size=3).map(b"".join)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(neighbours | st.just(ONE + b"\n" + TWO), max_size=9), st.integers(1, 4))
+def test_a_record_is_opened_as_if_it_were_alone(payloads: list[bytes], at_once: int) -> None:
+    """Records are searched joined: no mark is missed that way, and what two neighbours make up together is none."""
+    records = [record(data, number) for number, data in enumerate(payloads)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unpacking, "SEARCHED_AT_ONCE", at_once)
+        together = unpack(records)
+    assert [sub for one in records for sub in unpack([one])] == together
