@@ -61,7 +61,7 @@ def up(say: Say, environment: Mapping[str, str] = os.environ) -> Settings:
         say(note)
     _lay_out(settings)
     try:
-        supervisor.start(programs(settings, environment))
+        supervisor.start(programs(settings, environment), environment)
         _start_all(supervisor, settings, say, environment)
     except (CaliError, KeyboardInterrupt, SystemExit):
         try:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,7 +69,7 @@ class Supervisor:
             return False
         return True
 
-    def start(self, programs: Iterable[Program]) -> None:
+    def start(self, programs: Iterable[Program], inherited: Mapping[str, str] = os.environ) -> None:
         """Start it in the background; it starts no program before it is told to.
 
         Raises:
@@ -84,7 +84,7 @@ class Supervisor:
         marked = processes.mark(self.run_dir, processes.SUPERVISOR)
         result = subprocess.run(
             (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(config)),
-            env={**os.environ, **marked, "PYTHONPATH": str(ROOT), "CALI_RUN_DIR": str(self.run_dir)},
+            env={**inherited, **marked, "PYTHONPATH": str(ROOT), "CALI_RUN_DIR": str(self.run_dir)},
             cwd=ROOT,
             capture_output=True,
             text=True,

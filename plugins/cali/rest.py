@@ -4,7 +4,7 @@ Airflow looks for work by doing a whole turn: some thirty statements through its
 12 in Postgres, four times a second, found or not. That was most of what an idle stack took. One statement that only
 asks takes a fortieth of it, so a rest can ask more often for less, and sees work sooner.
 
-What the look does not see (a retry that is due, a deadline that has passed) waits for the longest rest, one second.
+What the look does not see (a retry that is due, a deadline that has passed) waits for the longest rest, two seconds.
 """
 
 import logging
@@ -17,11 +17,16 @@ from sqlalchemy.exc import DBAPIError
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.1
-LONGEST_S = 1.0
+LONGEST_S = 2.0
 
 WORK = text("""
     select exists (select 1 from task_instance where state = 'scheduled')
         or exists (select 1 from dag_run where state = 'queued')
+        or exists (
+            select 1 from dag_run join task_instance on task_instance.dag_id = dag_run.dag_id
+             and task_instance.run_id = dag_run.run_id and task_instance.updated_at > last_scheduling_decision
+            where dag_run.state = 'running'
+        )
         or exists (
             select 1 from asset_dag_run_queue join dag on dag_id = target_dag_id where not (is_paused or is_stale)
         )
@@ -31,7 +36,7 @@ WORK = text("""
               and not (is_paused or is_stale or exceeds_max_non_backfill or coalesce(has_import_errors, false))
         )
 """)
-"""A task that a trigger or the API made ready, a run that was asked for, an asset's event, a DAG that is due."""
+"""A task that is ready, a run that was asked for, or whose tasks changed, an asset's event, a DAG that is due."""
 
 
 def work_waits() -> bool:

@@ -7,16 +7,16 @@ benchmark itself are no part of the stack.
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from include.errors import TransientError
 from include.records import utc_now
-from include.settings import Pace
+from local.settings import KINESIS_ENGINES
 from local.supervision import Supervisor
 from tests.benchmarks.arguments import natural
-from tests.benchmarks.embedded import embedded_stack
 from tests.benchmarks.footprint import SUPERVISOR, Usage, by_program, read, summed
+from tests.benchmarks.whole_stack import Say, pace_option, whole_stack
 from tests.stack.running_stack import RunningStack
 from tests.text_table import text_table
 
@@ -25,7 +25,6 @@ GOAL = {"cpu_cores": 0.20, "rss_gb": 2.0}
 RATE = 100
 SAMPLE_S = 10.0
 FIGURES = ("cpu_cores", "rss_gb", "rss_sum_gb", "processes")
-Say = Callable[[str], None]
 
 
 def add_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -33,7 +32,8 @@ def add_arguments(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument("--idle-seconds", type=natural, default=300, help="to measure at rest (%(default)s)")
     parser.add_argument("--idle-load-seconds", type=natural, default=120, help="to measure at 100/s (%(default)s)")
     parser.add_argument("--idle-settle-seconds", type=natural, default=30, help="to leave out before (%(default)s)")
-    parser.add_argument("--idle-pace", type=Pace, choices=list(Pace), default=Pace.LOW_LATENCY, help="(%(default)s)")
+    parser.add_argument("--idle-kinesis", choices=KINESIS_ENGINES, default=KINESIS_ENGINES[0], help="(%(default)s)")
+    pace_option(parser, "--idle-pace")
 
 
 def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
@@ -42,14 +42,12 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     Raises:
         TransientError: the stack did not start, or a program of it came anew while it was measured.
     """
-    with embedded_stack(say, options.idle_pace) as running:
+    with whole_stack(options.idle_pace, say, options.idle_kinesis) as running:
         return measured(running, options, say)
 
 
 def measured(running: RunningStack, options: argparse.Namespace, say: Say) -> dict[str, Any]:
     """Measure a stack that is up: first at rest, then under load."""
-    running.put(seed=1, seconds=3)
-    running.settle()
     say(f"the stack is at rest; {options.idle_settle_seconds} s to settle, {options.idle_seconds} s to measure")
     time.sleep(options.idle_settle_seconds)
     at_rest = window(running, options.idle_seconds)

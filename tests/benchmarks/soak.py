@@ -21,14 +21,13 @@ from typing import Any
 import psutil
 
 from include.errors import CaliError
-from include.settings import Pace
 from local.environment import kinesis_url, process_environment
 from local.servers.aws import client
 from local.settings import ROOT
 from tests.benchmarks.arguments import natural
-from tests.benchmarks.embedded import embedded_stack
 from tests.benchmarks.servers import log_records
 from tests.benchmarks.statsd import Ear, listening, turns_ms
+from tests.benchmarks.whole_stack import Say, whole_stack
 from tests.eventually import eventually
 from tests.stack.running_stack import STREAM, RunningStack
 from tests.text_table import text_table
@@ -51,7 +50,6 @@ TABLES = ("dag_run", "task_instance", "xcom", "log", "asset_event", "trigger")
 LEFT_BEHIND = """select count(*)::int as n from trigger
                  where not exists (select 1 from task_instance where trigger_id = trigger.id)"""
 AT_REST = "select 1 from task_instance where dag_id = %(dag)s and state = 'deferred' and trigger_id is not null"
-Say = Callable[[str], None]
 
 
 def add_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -66,9 +64,7 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     Raises:
         CaliError: the stack did not start, or what was waited for did not come.
     """
-    with listening() as ear, embedded_stack(say, Pace.LOW_LATENCY, **ear.variables) as running:
-        running.put(seed=1, seconds=3)
-        running.settle()
+    with listening() as ear, whole_stack("low_latency", say, **ear.variables) as running:
         before = look(running, ear, options.soak_records)
         say(f"inserting {options.soak_runs:,} runs")
         rows_added = fill(running, options.soak_runs)

@@ -1,10 +1,8 @@
 """Each process counts once, for the program that it belongs to, and what has ended is not forgotten."""
 
-import os
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from tests.benchmarks.footprint import Reading, Usage, by_program, read, summed
@@ -26,6 +24,15 @@ import subprocess, sys
 subprocess.run([sys.executable, "-c", {BUSY!r}], check=True)
 sys.stdout.write("ended\\n")
 sys.stdout.flush()
+sys.stdin.read()
+"""
+BALLAST = 64 << 20
+FORKING = f"""
+import os, sys
+ballast = os.urandom(1 << 20) * ({BALLAST} >> 20)
+if os.fork():
+    sys.stdout.write("forked\\n")
+    sys.stdout.flush()
 sys.stdin.read()
 """
 
@@ -60,19 +67,10 @@ def test_a_child_that_has_ended_is_still_counted() -> None:
 
 
 def test_shared_pages_count_once() -> None:
-    """A fork's memory is its parent's until one of them writes: together they hold little more than one did."""
-    ballast = bytearray(os.urandom(1 << 20)) * 64
-    before = psutil.Process().memory_full_info().pss
-    child = os.fork()
-    if not child:
-        os.read(0, 0)
-        os.kill(os.getpid(), 19)
-        os._exit(0)
-    os.waitpid(child, os.WUNTRACED)
-    usage = by_program(read(), {"both": os.getpid()})["both"]
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-    assert ballast
-    assert usage.processes >= 2
-    assert usage.pss < before + len(ballast) / 2
-    assert usage.rss > before + len(ballast) / 2
+    """A fork's memory is its parent's until one of them writes."""
+    with subprocess.Popen([sys.executable, "-c", FORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == b"forked\n"
+        usage = by_program(read(), {"both": parent.pid})["both"]
+    assert usage.processes == 2
+    assert BALLAST < usage.pss < usage.rss - BALLAST / 2

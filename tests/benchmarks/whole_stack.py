@@ -16,15 +16,21 @@ PACES = ("low_latency", "balanced", "economical")
 
 
 @contextmanager
-def whole_stack(pace: str, say: Say) -> Iterator[RunningStack]:
+def whole_stack(pace: str, say: Say, engine: str = ENGINE, **variables: str) -> Iterator[RunningStack]:
     """Start a stack with a pace, let it come to rest, and yield it for a ``with`` block.
+
+    Args:
+        pace: of its stream.
+        say: takes a line of progress.
+        engine: the Kinesis emulator.
+        variables: more of its environment.
 
     Raises:
         CaliError: it did not start.
     """
     with tempfile.TemporaryDirectory(prefix="cali-bench-") as folder:
-        environment = stack_environment(Path(folder)) | {"PACE": pace, "KINESIS": ENGINE}
-        say(f"starting the whole stack, pace {pace}, {ENGINE}")
+        environment = stack_environment(Path(folder)) | {"PACE": pace, "KINESIS": engine, **variables}
+        say(f"starting the whole stack, pace {pace}, {engine}")
         try:
             running = RunningStack(environment, stack.up(lambda _: None, environment))
             # The first runs of every DAG are none of the figures.

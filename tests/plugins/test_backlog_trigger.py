@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cali.operators.kinesis_drain import KinesisDrainOperator
 from cali.triggers import kinesis_backlog
 from cali.triggers.kinesis_backlog import KinesisBacklogTrigger, ShardWatch
 from include.records import Checkpoint
+from tests.eventually import eventually
 from tests.plugins.conftest import Servers
 
 DEADLINE_S = 15
@@ -127,6 +129,18 @@ async def test_it_rings_when_postgres_is_away(
     """Blindness is a reason to ring: the task meets the error itself and can say it."""
     monkeypatch.setenv("AIRFLOW_CONN_CALI_POSTGRES", f"postgres://cali:secret@127.0.0.1:{free_port()}/cali")
     assert await ring(trigger(servers.kinesis_stream)) == [{"reason": "trouble"}]
+
+
+@pytest.mark.integration
+async def test_it_rings_when_postgres_goes_away(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps its connection while it waits; when that breaks, somebody has to look."""
+    monkeypatch.setattr(kinesis_backlog, "LEDGER_INTERVAL_S", 0.1)
+    servers.register()
+    waiting = asyncio.create_task(ring(trigger(servers.kinesis_stream)))
+    others = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'cali-doorbell'"
+    ended = partial(eventually, lambda: servers.connection.execute(others).fetchone() != (0,), DEADLINE_S, lambda: "")
+    await asyncio.to_thread(ended)
+    assert await waiting == [{"reason": "trouble"}]
 
 
 @pytest.mark.integration

@@ -1,7 +1,7 @@
 """The scheduler's rest: it ends for each kind of work, and what cannot be done is asked for less and less often."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -69,7 +69,7 @@ def test_work_that_nothing_is_done_about_is_asked_for_less_and_less_often() -> N
     rest = rest_on(clock, lambda: True)
     for busy in (False, False, False, False, False, False, True, False):
         rest.after_turn(clock.wait, busy=busy)
-    assert clock.waits == pytest.approx([0.1, 0.2, 0.4, 0.8, LONGEST_S, 0.1, 0.1])
+    assert clock.waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, LONGEST_S, 0.1])
 
 
 @pytest.fixture
@@ -104,12 +104,21 @@ class World:
         state = {"is_paused": False, "is_stale": False} | values
         self.add(DagModel, dag_id="d", bundle_name="b", **fixed, **state)
 
-    def run(self, state: str, task_state: str) -> None:
+    def run(self, state: str, task_state: str, looked_at: datetime | None = None) -> None:
         from airflow.models.dagrun import DagRun  # noqa: TID251
         from airflow.models.taskinstance import TaskInstance  # noqa: TID251
 
-        self.add(DagRun, dag_id="d", run_id="r", run_type="manual", state=state, run_after=utc_now())
+        self.add(
+            DagRun,
+            dag_id="d",
+            run_id="r",
+            run_type="manual",
+            state=state,
+            run_after=utc_now(),
+            last_scheduling_decision=looked_at,
+        )
         of_task = {"dag_id": "d", "run_id": "r", "task_id": "t", "pool": "p", "state": task_state}
+        of_task |= {"updated_at": utc_now()}
         self.add(sqlalchemy.inspect(TaskInstance).local_table, id=uuid4(), **of_task)
 
     def asset_event(self) -> None:
@@ -140,6 +149,18 @@ def test_each_kind_of_work_is_seen(
     world.run(state, task_state)
     if event:
         world.asset_event()
+    assert work_waits() is expected
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("looked_at", "expected"), [(-HOUR, True), (HOUR, False)])
+def test_a_task_that_changed_is_work_until_its_run_is_looked_at(
+    airflow_engine: sqlalchemy.Engine, looked_at: timedelta, expected: bool
+) -> None:
+    """Whoever ended the task, a worker, a trigger or a person: what comes after it can begin."""
+    world = World(airflow_engine)
+    world.dag(next_dagrun_create_after=utc_now() + HOUR)
+    world.run("running", "success", utc_now() + looked_at)
     assert work_waits() is expected
 
 

@@ -18,7 +18,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from include.records import Checkpoint, Shard, utc_now
 
 if TYPE_CHECKING:
+    import psycopg
+    from airflow.sdk import Connection
     from botocore.exceptions import ClientError
+    from psycopg.rows import DictRow
 
     from include.settings import StreamSettings
 
@@ -122,11 +125,12 @@ class KinesisBacklogTrigger(BaseTrigger):
         client = await stack.enter_async_context(await hook.get_async_conn())
         connection = await BaseHook.aget_connection(self.postgres_conn_id)
         shards = ShardWatch(client, self.kinesis_stream)
+        database = await stack.enter_async_context(await connected(connection))
         give_up = time.monotonic() + self.idle_s
         look_at_ledger = 0.0
         while time.monotonic() < give_up:
             if time.monotonic() >= look_at_ledger:
-                checkpoints, unfinished = await ledger_state(connection, self.stream)
+                checkpoints, unfinished = await ledger_state(database, self.stream)
                 if unfinished and self.forgotten_work:
                     return "unfinished"
                 if await shards.changed(checkpoints):
@@ -206,22 +210,29 @@ class ShardWatch:
             raise error
 
 
-async def ledger_state(connection: Any, stream: str) -> tuple[dict[str, Checkpoint], int]:  # noqa: ANN401 - an Airflow Connection
-    """Return the stream's checkpoints and how many stages nobody works on."""
+async def connected(connection: "Connection") -> "psycopg.AsyncConnection[DictRow]":
+    """Return a connection to CALI's database; logging in costs both sides more than all looks of a minute."""
     import psycopg  # noqa: PLC0415
     from psycopg.rows import dict_row  # noqa: PLC0415
 
     from cali.connections import postgres_uri  # noqa: PLC0415
-    from include.ledger.postgres import CONNECT_TIMEOUT_S, checkpoint_of  # noqa: PLC0415
+    from include.ledger.postgres import CONNECT_TIMEOUT_S  # noqa: PLC0415
+
+    return await psycopg.AsyncConnection.connect(
+        postgres_uri(connection),
+        autocommit=True,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        application_name="cali-doorbell",
+        row_factory=dict_row,
+    )
+
+
+async def ledger_state(database: "psycopg.AsyncConnection[DictRow]", stream: str) -> tuple[dict[str, Checkpoint], int]:
+    """Return the stream's checkpoints and how many stages nobody works on."""
+    from include.ledger.postgres import checkpoint_of  # noqa: PLC0415
     from include.sql import query  # noqa: PLC0415
 
-    database = await psycopg.AsyncConnection.connect(
-        postgres_uri(connection), autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row
-    )
-    async with database:
-        rows = await (await database.execute(query("checkpoints"), {"stream": stream, "generation": 0})).fetchall()
-        forgotten_before = utc_now() - PATIENCE
-        waiting = await (
-            await database.execute(query("unfinished"), {"stream": stream, "stage": None, "now": forgotten_before})
-        ).fetchone()
+    rows = await (await database.execute(query("checkpoints"), {"stream": stream, "generation": 0})).fetchall()
+    forgotten = {"stream": stream, "stage": None, "now": utc_now() - PATIENCE}
+    waiting = await (await database.execute(query("unfinished"), forgotten)).fetchone()
     return {row["shard_id"]: checkpoint_of(row) for row in rows}, int(waiting["count"]) if waiting else 0
