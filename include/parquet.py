@@ -23,7 +23,7 @@ def to_parquet(table: pa.Table) -> bytes:
         table,
         sink,
         compression="zstd",
-        use_dictionary=[name for name in table.column_names if name not in distinct],
+        use_dictionary=[name for name in table.column_names if name not in distinct],  # type: ignore[arg-type]
         write_statistics=[name for name in table.column_names if name not in texts],
         # A checksum a page: whoever reads the file later notices a byte that has changed since.
         write_page_checksum=True,
