@@ -10,6 +10,7 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
 from typing import Any
 
 from include.errors import TransientError
@@ -19,7 +20,7 @@ from local.servers.aws import client
 from tests.benchmarks.arguments import natural
 from tests.benchmarks.journeys import BATCHES, OPENINGS, SEGMENTS, TASKS, Journey, Ways, spread
 from tests.benchmarks.probes import Probe, pause_of, probing
-from tests.benchmarks.stacked import bars
+from tests.benchmarks.stacked import bars, svg
 from tests.benchmarks.whole_stack import Say, pace_option, whole_stack
 from tests.stack.running_stack import STREAM, RunningStack
 from tests.text_table import text_table
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--latency-loads", type=int, nargs="+", default=list(LOADS), help="records a second; 0 is idle (%(default)s)"
     )
+    parser.add_argument("--latency-picture", type=Path, metavar="FILE", help="write what the time is made of as SVG")
     pace_option(parser, "--latency-pace")
 
 
@@ -51,7 +53,13 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         loads = {
             name_of(load): _measured(running, load, options.latency_seconds, say) for load in options.latency_loads
         }
+    if options.latency_picture:
+        options.latency_picture.write_text(svg(_segments(loads), "From put to Slack: mean seconds of the probes"))
     return {"settings": {"pace": options.latency_pace, "seconds": options.latency_seconds}, **loads}
+
+
+def _segments(loads: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, float]]:
+    return {name: figures["segments"] for name, figures in loads.items()}
 
 
 def name_of(load: int) -> str:
@@ -69,7 +77,7 @@ def render(result: Mapping[str, Any]) -> str:
         for what in ("drained", "valid", "alert", "audit")
     ]
     goals = [f"goal of {name}: alert {goal}; {AUDIT_GOAL}" for name, goal in GOALS.items() if name in loads]
-    picture = bars({name: figures["segments"] for name, figures in loads.items()})
+    picture = bars(_segments(loads))
     return "\n".join([text_table(heads, rows), "", picture, "", *goals])
 
 
