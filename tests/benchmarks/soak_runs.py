@@ -94,11 +94,11 @@ class Copier:
 
 
 def pattern(connection: Connection, dag_id: str) -> tuple[str, datetime]:
-    """Return id and time of the DAG's last run of which every task did its work."""
+    """Return id and time of the DAG's last run that had something to do."""
     run, task = _table(dagrun.DagRun), _table(taskinstance.TaskInstance)
     of_run = (task.c.dag_id == run.c.dag_id, task.c.run_id == run.c.run_id)
-    idle = sa.exists().where(*of_run, task.c.state != "success")
-    found = sa.select(run.c.run_id, run.c.run_after).where(run.c.dag_id == dag_id, run.c.state == "success", ~idle)
+    worked = sa.exists().where(*of_run, task.c.state == "success")
+    found = sa.select(run.c.run_id, run.c.run_after).where(run.c.dag_id == dag_id, run.c.state == "success", worked)
     row = connection.execute(found.order_by(run.c.id.desc()).limit(1)).one()
     return row.run_id, row.run_after
 
