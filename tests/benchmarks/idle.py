@@ -12,8 +12,8 @@ from typing import Any
 
 from include.errors import TransientError
 from include.records import utc_now
-from local.settings import KINESIS_ENGINES
 from local.supervision import Supervisor
+from local.variables import KINESIS_ENGINES
 from tests.benchmarks.arguments import natural
 from tests.benchmarks.footprint import SUPERVISOR, Usage, by_program, read, summed
 from tests.benchmarks.whole_stack import Say, pace_option, whole_stack
