@@ -25,7 +25,7 @@ from local.environment import kinesis_url, process_environment
 from local.servers.aws import client
 from local.settings import ROOT
 from tests.benchmarks.arguments import natural
-from tests.benchmarks.servers import log_records
+from tests.benchmarks.servers import simulated_records
 from tests.benchmarks.statsd import Ear, listening, turns_ms
 from tests.benchmarks.whole_stack import Say, whole_stack
 from tests.eventually import eventually
@@ -80,7 +80,9 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 def look(running: RunningStack, ear: Ear, records: int) -> dict[str, Any]:
     """Return how the stack is now."""
     ear.forget()
-    drained = [drained_s(running, record) for record in islice(log_records(random.randrange(1 << 30)), records)]
+    drained = [
+        drained_s(running, record) for record in islice(simulated_records(STREAM, random.randrange(1 << 30)), records)
+    ]
     turns = turns_ms(ear.heard)
     pages = {name: page_ms(running, name) for name in PAGES}
     runner = psutil.Process(running.process("triggerer").children()[0].pid)
