@@ -37,7 +37,7 @@ with DAG(
     tags=["cali", "compaction"],
 ):
 
-    @task
+    @task(multiple_outputs=False)
     def compact() -> dict[str, dict[str, int]]:
         """Compact every closed hour that has a batch which no object holds."""
         return compaction.compact(get_current_context()["params"])

@@ -49,5 +49,5 @@ with DAG(
         """Do one step and return its counts."""
         return dict(steps[name][0](get_current_context()["params"]))
 
-    tasks = {name: task(step, task_id=name, doc_md=steps[name][1])(name) for name in steps}
+    tasks = {name: task(step, task_id=name, doc_md=steps[name][1], multiple_outputs=False)(name) for name in steps}
     tasks["objects"] >> tasks["rows"]

@@ -32,7 +32,7 @@ with DAG(
     tags=["cali", "alerts"],
 ):
 
-    @task
+    @task(multiple_outputs=False)
     def sweep() -> dict[str, int]:
         """Send what is due."""
         from cali import stages  # noqa: PLC0415

@@ -45,6 +45,7 @@ with DAG(
         return reconcile.choose(get_current_context())
 
     @task(
+        multiple_outputs=False,
         map_index_template="{{ chosen }}",
         doc_md="Hold one stream's ledger, objects and records against each other; red if they differ.",
     )

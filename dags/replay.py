@@ -38,7 +38,7 @@ with DAG(
     tags=["cali", "replay"],
 ):
 
-    @task(outlets=[assets.REPLAYED])
+    @task(multiple_outputs=False, outlets=[assets.REPLAYED])
     def drain_again() -> dict[str, object]:
         """Drain the range, a batch a transaction, and wake the stream's process DAG."""
         return replay.drain_again()

@@ -34,7 +34,7 @@ with DAG(
     tags=["cali", "sla"],
 ):
 
-    @task
+    @task(multiple_outputs=False)
     def judge() -> dict[str, object]:
         """Judge what is due."""
         from cali import sla  # noqa: PLC0415

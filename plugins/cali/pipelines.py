@@ -1,6 +1,7 @@
 """How every stream's DAGs are built: a stream's DAG file names the stream and says what it is for."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow.sdk import DAG, Param, task
@@ -114,20 +115,22 @@ def process_dag(stream: str, doc_md: str) -> DAG:
         default_args=dict(DEFAULT_ARGUMENTS),
         tags=["cali", stream, "process"],
     ) as dag:
+        # A dict of counts is one XCom, not one more, and one more call of the API, for each of its keys.
+        counted = partial(task, multiple_outputs=False)
 
-        @task(doc_md="Every record against its model: good ones to `staged/`, bad ones to `dlq/` with the reason.")
+        @counted(doc_md="Every record against its model: good ones to `staged/`, bad ones to `dlq/` with the reason.")
         def validate() -> dict[str, object]:
             from cali import stages  # noqa: PLC0415
 
             return stages.validate(stream)
 
-        @task(doc_md="Filter, fingerprint, group; what must reach Slack goes through the outbox.")
+        @counted(doc_md="Filter, fingerprint, group; what must reach Slack goes through the outbox.")
         def alert() -> dict[str, object]:
             from cali import stages  # noqa: PLC0415
 
             return stages.alert(stream)
 
-        @task(
+        @counted(
             outlets=[assets.clean_batches(stream)],
             doc_md="The Great Expectations suite on the staged batch: a pass publishes to `clean/`, a failure "
             "quarantines the batch and tells people.",

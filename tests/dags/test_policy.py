@@ -227,3 +227,14 @@ def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
     assert files
     backwards = {str(path.relative_to(ROOT)): imported(path) & forbidden for path in files}
     assert {path: names for path, names in backwards.items() if names} == {}
+
+
+def test_a_task_pushes_its_result_once(bag: Any) -> None:
+    """A dict that a task returns is not taken apart: each key would be a call of the API and a row of its own."""
+
+    def is_whole(one: Any) -> bool:
+        return not (
+            getattr(one, "multiple_outputs", False) or getattr(one, "partial_kwargs", {}).get("multiple_outputs")
+        )
+
+    assert broken_tasks(bag, is_whole) == []
