@@ -13,7 +13,7 @@ def to_parquet(table: pa.Table) -> bytes:
     """Return the table as one Parquet file.
 
     Columns that repeat their values have a dictionary and bounds. For texts of their own in each row, such as ids,
-    messages and data, both cost a third of the whole and help no reader.
+    messages and data, both cost a fifth of the writing and help no reader.
     """
     distinct = [name for name in table.column_names if not _repeats(table.column(name))]
     texts = [name for name in distinct if _is_text(table.schema.field(name).type)]
