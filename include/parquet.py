@@ -3,7 +3,6 @@
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 LOOKED_AT = 100
@@ -14,7 +13,7 @@ def to_parquet(table: pa.Table) -> bytes:
     """Return the table as one Parquet file.
 
     Columns that repeat their values have a dictionary and bounds. For texts of their own in each row, such as ids,
-    messages and data, both cost a third of the whole and help no reader.
+    messages and data, both cost a fifth of the writing and help no reader.
     """
     distinct = [name for name in table.column_names if not _repeats(table.column(name))]
     texts = [name for name in distinct if _is_text(table.schema.field(name).type)]
@@ -45,7 +44,7 @@ def from_parquet(data: bytes, columns: list[str] | None = None) -> pa.Table:
 def _repeats(column: "pa.ChunkedArray[Any]") -> bool:
     """Return whether the column's first rows hold each value twice, on an average."""
     first = column.slice(0, LOOKED_AT)
-    return not pa.types.is_nested(column.type) and 2 * pc.count_distinct(first, mode="all").as_py() <= len(first)
+    return not pa.types.is_nested(column.type) and 2 * len(first.unique()) <= len(first)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from include.adapters.aws_errors import code_of, explained, whole
 from include.adapters.get_records import decode_by_type, stream_records
+from include.adapters.whole_body import read_bodies_whole
 from include.errors import CaliError, TransientError
 from include.records import Checkpoint, Page, Shard
 
@@ -102,6 +103,7 @@ class BotoStreamReader:
     """A ``StreamReader`` over a boto3 Kinesis client."""
 
     def __init__(self, client: "KinesisClient") -> None:
+        read_bodies_whole(client)
         decode_by_type(client)
         self._client = client
 

@@ -157,6 +157,8 @@ def _stored(
         if batch.last_sequence_number != read.records[-1].sequence_number:
             read.ended, read.caught_up_at = False, None
         store.put(batch.raw_key, data)
+        # What is stored need not wait in memory until the last shard is.
+        read.records.clear()
         return read, batch
 
     with ThreadPoolExecutor(SHARDS_AT_ONCE, thread_name_prefix="shard") as pool:

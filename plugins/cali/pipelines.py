@@ -110,8 +110,9 @@ def process_dag(stream: str, doc_md: str) -> DAG:
         start_date=START,
         catchup=False,
         # What is drained meanwhile waits for the next run and is audited by that at once: on a busy stream a run for
-        # each drain would take the CPU that alerts need, and tell nothing sooner.
-        max_active_runs=1,
+        # each drain would take the CPU that alerts need, and tell nothing sooner. A second one, because an alert step
+        # may wait for Slack's pace.
+        max_active_runs=2,
         default_args=dict(DEFAULT_ARGUMENTS),
         tags=["cali", stream, "process"],
     ) as dag:

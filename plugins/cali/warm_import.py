@@ -49,8 +49,8 @@ MODULES = (
 )
 """What is imported by name, with what it cost a scheduler (one core of a shared machine, resident memory).
 
-The other steps: AWS clients 0.09 s and 14 MB (Airflow's providers have boto3 already), audits with Great Expectations
-4.4 s and 130 MB. In all 6 s and 240 MB, which the workers share with their parent.
+The other steps: AWS clients 0.16 s and 16 MB (Airflow's providers have boto3 already), audits with Great Expectations
+3.2 s and 120 MB. In all 4.8 s of CPU and 255 MB, which the workers share with their parent: docs/warm-workers.md.
 """
 
 log = logging.getLogger(__name__)

@@ -77,7 +77,7 @@ def forked(work: Work) -> Contender:
 def apart(rival: str, python: Path) -> Contender:
     """Return the contender that is a module of ``tests/benchmarks/rivals``, run by that Python.
 
-    It raises TransientError, with the process's last words, where the rival failed.
+    It raises TransientError where the rival failed, with the process's last words, or read nothing.
     """
 
     def contend(servers: Emulators, order: Order) -> Run:
@@ -99,7 +99,10 @@ def apart(rival: str, python: Path) -> Contender:
                 raise TransientError(f"it did not end within {LONGEST_S:.0f} s") from None
             if ended.returncode or not report.exists():
                 raise TransientError(f"it ended with {ended.returncode}: …{ended.stdout.strip()[-TOLD:]}")
-            return Run(**json.loads(report.read_text()))
+            run = Run(**json.loads(report.read_text()))
+        if not run.records:
+            raise TransientError("it read nothing")
+        return run
 
     return contend
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-import venv
+import sys
 from pathlib import Path
 
 from include.errors import TransientError
@@ -11,14 +11,14 @@ from local.settings import ROOT
 CONSTRAINTS = ROOT / "constraints.txt"
 HERE = Path(__file__).parent
 TOLD = 3
-"""How many of pip's last lines an error tells."""
+"""How many of a failed command's last lines an error tells."""
 
 
 def environment(name: str, folder: Path) -> Path:
     """Return the Python of an environment with what ``requirements-<name>.txt`` pins, made in ``folder`` at first.
 
     Raises:
-        TransientError: pip could not install it.
+        TransientError: it could not be installed.
     """
     requirements = HERE / f"requirements-{name}.txt"
     place = folder / name
@@ -26,8 +26,8 @@ def environment(name: str, folder: Path) -> Path:
     wanted = hashlib.sha256(requirements.read_bytes() + CONSTRAINTS.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return python
-    venv.create(place, clear=True, symlinks=True, with_pip=True)
-    pip = subprocess.run(
+    commands = (
+        [sys.executable, "-m", "venv", "--clear", place],
         [
             python,
             "-m",
@@ -40,11 +40,11 @@ def environment(name: str, folder: Path) -> Path:
             "-c",
             CONSTRAINTS,
         ],
-        capture_output=True,
-        text=True,
-        check=False,
     )
-    if pip.returncode:
-        raise TransientError(f"pip could not install {requirements.name}: {' '.join(pip.stderr.splitlines()[-TOLD:])}")
+    for command in commands:
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if ended.returncode:
+            said = " ".join(ended.stdout.splitlines()[-TOLD:])
+            raise TransientError(f"{requirements.name} was not installed: {said}")
     stamp.write_text(wanted)
     return python

@@ -64,8 +64,10 @@ def window(running: RunningStack, seconds: float) -> dict[str, Any]:
     Raises:
         TransientError: a program ended meanwhile, so that its figures are of two processes.
     """
-    roots, began, runs = programs(running), time.monotonic(), utc_now()
+    roots, runs = programs(running), utc_now()
     samples: list[Mapping[str, Usage]] = [by_program(read(), roots)]
+    # Only now: on a busy machine the first look itself takes seconds.
+    began = time.monotonic()
     while (left := began + seconds - time.monotonic()) > 0:
         time.sleep(min(left, SAMPLE_S))
         samples.append(by_program(read(), roots))

@@ -8,6 +8,9 @@ from itertools import pairwise
 from statistics import quantiles
 from typing import Any
 
+from include.errors import TransientError
+from include.simulator.journal import JournalEntry
+
 BATCHES = """
 select batch_id, shard_id, first_sequence_number, last_sequence_number, run_id,
        extract(epoch from drained_at)::float8 as drained_at, extract(epoch from validated_at)::float8 as validated_at,
@@ -94,6 +97,18 @@ class Ways:
     def _queued_at(self, batch: Mapping[str, Any], stage: str) -> float | None:
         run_id, _, task_id = ((batch["claimed_by"] or {}).get(stage) or "").rpartition("/")
         return self._queued.get((run_id, task_id))
+
+
+def way_of(entry: JournalEntry, ways: Ways) -> Journey:
+    """Return the way of a record that the stream accepted.
+
+    Raises:
+        TransientError: no batch holds it.
+    """
+    way = ways.of(entry.shard_id or "", entry.sequence_number or "", entry.put_at)
+    if way is None:
+        raise TransientError(f"no batch holds {entry}")
+    return way
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float | int]:

@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
-from include.errors import TransientError
 from include.records import utc_now
+from include.simulator.journal import JournalEntry
 from local.environment import kinesis_url
 from local.servers.aws import client
 from tests.benchmarks.arguments import natural
-from tests.benchmarks.journeys import BATCHES, OPENINGS, SEGMENTS, TASKS, Journey, Ways, spread
-from tests.benchmarks.probes import Probe, pause_of, probing
+from tests.benchmarks.journeys import BATCHES, OPENINGS, SEGMENTS, TASKS, Ways, spread, way_of
+from tests.benchmarks.probes import pause_of, probing
 from tests.benchmarks.stacked import bars, svg
 from tests.benchmarks.whole_stack import Say, pace_option, whole_stack
 from tests.stack.running_stack import STREAM, RunningStack
@@ -91,7 +91,7 @@ def _measured(running: RunningStack, load: int, seconds: int, say: Say) -> dict[
     with closing(client("kinesis", address, credentials)) as kinesis, _load(running, load):
         _let_pass(WARM_UP_S if load else 1.0)
         began, since = time.time(), utc_now()
-        with probing(kinesis, STREAM, pause_of(load), seed=load) as probes:
+        with probing(kinesis, STREAM, running.probes, pause_of(load), seed=load) as probes:
             _let_pass(seconds)
     running.settle()
     return _figures(running, probes, began, {"since": since})
@@ -107,20 +107,15 @@ def _let_pass(seconds: float) -> None:
 
 
 def _figures(
-    running: RunningStack, probes: Sequence[Probe], began: float, since: Mapping[str, object]
+    running: RunningStack, probes: Sequence[JournalEntry], began: float, since: Mapping[str, object]
 ) -> dict[str, Any]:
     ways = Ways(
         running.rows(BATCHES, stream=STREAM, **since),
         running.rows(OPENINGS, **since),
         running.metadata(TASKS, dags=[f"{STREAM}_drain", f"{STREAM}_process"], **since),
     )
-    told = [_known(ways.of(probe.shard_id, probe.sequence_number, probe.put_at), probe) for probe in probes]
-    load = [
-        _known(ways.of(entry.shard_id, entry.sequence_number, entry.put_at), entry)
-        for entry in running.journal
-        if entry.put_at >= began and entry.shard_id and entry.sequence_number
-    ]
-    every = [*told, *load]
+    told = [way_of(probe, ways) for probe in probes]
+    every = [way_of(entry, ways) for entry in running.journal if entry.put_at >= began and not entry.uncertain]
     return {
         "alert": spread([way.sent_at - way.put_at for way in told if way.sent_at]),
         "audit": spread([way.audited_at - way.put_at for way in every if way.audited_at]),
@@ -129,12 +124,6 @@ def _figures(
         "segments": _mean_segments([way.segments for way in told if way.segments]),
         "runs_a_minute": _runs_a_minute(running, since),
     }
-
-
-def _known(way: Journey | None, record: object) -> Journey:
-    if way is None:
-        raise TransientError(f"no batch holds {record}")
-    return way
 
 
 def _mean_segments(segments: Sequence[Sequence[float]]) -> dict[str, float]:

@@ -11,20 +11,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from include.simulator.journal import Journal, JournalEntry, entry
+from include.simulator.record import VALID, SimulatedRecord
+
 SERVICE = "bench-probe"
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A probe that Kinesis accepted; ``put_at`` is epoch seconds just before the call."""
-
-    shard_id: str
-    sequence_number: str
-    put_at: float
 
 
 def probe_event(name: str, now: datetime) -> bytes:
@@ -62,23 +56,30 @@ def names(rng: random.Random) -> Iterator[str]:
 
 
 @contextmanager
-def probing(kinesis: Any, stream: str, every_s: tuple[float, float], seed: int) -> Iterator[list[Probe]]:
-    """Put probes on the stream for a ``with`` block, the next one after a random time between the two; yield them.
+def probing(
+    kinesis: Any, stream: str, journal: Path, every_s: tuple[float, float], seed: int
+) -> Iterator[list[JournalEntry]]:
+    """Put probes on the stream for a ``with`` block, the next one after a random time between the two.
+
+    Yields:
+        The probes that Kinesis accepted so far, as they stand in the journal.
 
     Raises:
         Exception: what a put met, at the block's end.
     """
-    put: list[Probe] = []
+    put: list[JournalEntry] = []
     errors: list[Exception] = []
     over = threading.Event()
 
     def work() -> None:
         rng = random.Random(seed)
         try:
-            for name in names(rng):
-                if over.wait(rng.uniform(*every_s)):
-                    return
-                put.append(_put(kinesis, stream, name))
+            with Journal(journal) as kept:
+                for name in names(rng):
+                    if over.wait(rng.uniform(*every_s)):
+                        return
+                    put.append(_put(kinesis, stream, name))
+                    kept.write(put[-1:])
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the thread
             errors.append(error)
 
@@ -93,11 +94,12 @@ def probing(kinesis: Any, stream: str, every_s: tuple[float, float], seed: int) 
         raise errors[0]
 
 
-def _put(kinesis: Any, stream: str, name: str) -> Probe:
+def _put(kinesis: Any, stream: str, name: str) -> JournalEntry:
     put_at = time.time()
     data = probe_event(name, datetime.fromtimestamp(put_at, UTC))
+    record = SimulatedRecord(data, name, VALID, alertable=True, scenario=None, event_id=json.loads(data)["event_id"])
     answer = kinesis.put_record(StreamName=stream, Data=data, PartitionKey=name)
-    return Probe(answer["ShardId"], answer["SequenceNumber"], put_at)
+    return entry(record, put_at, (answer["ShardId"], answer["SequenceNumber"]))
 
 
 def pause_of(load: int) -> tuple[float, float]:

@@ -9,12 +9,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from include.errors import TransientError
 from include.records import utc_now
 from include.simulator.options import load_of, parse
 from include.simulator.pacing import Load
 from tests.benchmarks.arguments import natural
-from tests.benchmarks.journeys import BATCHES, Ways, spread
+from tests.benchmarks.journeys import BATCHES, Ways, spread, way_of
 from tests.benchmarks.whole_stack import Say, pace_option, whole_stack
 from tests.stack.running_stack import STREAM, RunningStack
 
@@ -65,17 +64,12 @@ def render(result: Mapping[str, Any]) -> str:
 
 def _figures(running: RunningStack, began: float, since: object, load: Load) -> dict[str, Any]:
     ways = Ways(running.rows(BATCHES, stream=STREAM, since=since), (), ())
-    put = [entry for entry in running.journal if entry.put_at >= began and entry.shard_id and entry.sequence_number]
+    put = [entry for entry in running.journal if entry.put_at >= began and not entry.uncertain]
     first = min(entry.put_at for entry in put)
     starts, ends = first + load.spike_from_s, first + load.spike_from_s + load.spike_length_s
-    lags, verdicts = [], []
-    for entry in put:
-        way = ways.of(entry.shard_id or "", entry.sequence_number or "", entry.put_at)
-        if way is None:
-            raise TransientError(f"no batch holds {entry}")
-        lags.append(way.drained_at - entry.put_at)
-        if entry.put_at <= ends and way.audited_at:
-            verdicts.append(way.audited_at)
+    known = [way_of(entry, ways) for entry in put]
+    lags = [way.drained_at - way.put_at for way in known]
+    verdicts = [way.audited_at for way in known if way.put_at <= ends and way.audited_at]
     summary = running.summary()
     return {
         "put": len(put),

@@ -1,7 +1,7 @@
 """Records per CPU second from GetRecords' answer to raw/, staged/ and dlq/ on S3, beside what else a user could take.
 
 CPU is user and system time of the process that does the work, all threads and children; the emulators are other
-processes. CALI's and the plain loop's runs are forked from a process that has imported everything, as LocalExecutor's
+processes. CALI's and the boto3 loop's runs are forked from a process that has imported everything, as LocalExecutor's
 workers are; the rivals count from where they have imported everything. CALI's ledger is the in-memory one: Postgres
 costs a batch the same few statements however many records it has.
 """
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse._ArgumentGroup) -> None:
         type=int,
         default=100_000,
         metavar="RECORDS",
-        help="the largest size that all join, not only CALI and the plain loop; 0: none (%(default)s)",
+        help="the largest size that all join, not only CALI and the boto3 loop; 0: none (%(default)s)",
     )
 
 
@@ -62,7 +62,7 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     """Measure every stream that can be simulated in every size with every number of shards.
 
     Raises:
-        ConservationError: CALI or the plain loop did not read or judge each record once.
+        ConservationError: CALI or the boto3 loop did not read or judge each record once.
         TransientError: an emulator did not start or take the records.
     """
     settings = {

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
+from include.adapters.get_records import stream_records
 from include.adapters.kinesis import BotoStreamReader
 from include.drain import read_shard
 from include.errors import TransientError
@@ -186,12 +187,12 @@ def test_a_last_page_with_records_and_no_iterator_is_kept(world: tuple[RealStrea
         page = stream.kinesis.get_records(ShardIterator=asked["ShardIterator"], Limit=10_000)
         records = [
             {
-                "SequenceNumber": record["SequenceNumber"],
-                "PartitionKey": record["PartitionKey"],
-                "ApproximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
-                "Data": base64.b64encode(record["Data"]).decode(),
+                "SequenceNumber": record.sequence_number,
+                "PartitionKey": record.partition_key,
+                "ApproximateArrivalTimestamp": record.arrived_at.timestamp(),
+                "Data": base64.b64encode(record.data).decode(),
             }
-            for record in page["Records"]
+            for record in stream_records(page["Records"])
         ]
         last.append({"Records": records, "MillisBehindLatest": 0})
         return answer(200, json.dumps(last[-1]).encode())(request)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics import stats_utils
 
@@ -194,11 +195,12 @@ def test_a_drained_and_validated_batch_is_heard_of(
 ) -> None:
     """The operator and the step themselves tell it."""
     switched_on()
-    task = {"run_id": "run", "ti": SimpleNamespace(task_id="step")}
+    task = {"run_id": "run", "ti": SimpleNamespace(task_id="step", xcom_push=lambda **_: None)}
     monkeypatch.setattr(stages, "get_current_context", lambda: task)
     servers.put(b"rubbish", b"more rubbish")
     KinesisDrainOperator(task_id="drain", stream="logs").execute({"run_id": "run"})  # type: ignore[typeddict-item]
-    stages.validate("logs")
+    with pytest.raises(DownstreamTasksSkipped):
+        stages.validate("logs")
     told = listener.received()
     assert "airflow.cali.records.drained.logs:2|c" in told
     assert "airflow.cali.records.dead_lettered.logs:2|c" in told

@@ -80,8 +80,8 @@ class RunningStack:
 
     @property
     def journal(self) -> list[JournalEntry]:
-        """What the stream accepted."""
-        return list(read(self._journal)) if self._journal.exists() else []
+        """What the stream accepted, of the simulator and of a benchmark's probes."""
+        return [entry for path in (self._journal, self.probes) if path.exists() for entry in read(path)]
 
     @property
     def buckets(self) -> Path:
@@ -91,6 +91,11 @@ class RunningStack:
     @property
     def _journal(self) -> Path:
         return self.settings.run_dir / "journal" / f"{STREAM}.ndjson"
+
+    @property
+    def probes(self) -> Path:
+        """Where a benchmark keeps the journal of what it puts beside the simulator."""
+        return self._journal.with_suffix(".probes.ndjson")
 
     @property
     def store(self) -> S3ObjectStore:

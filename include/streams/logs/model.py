@@ -26,6 +26,8 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """The first instant that a log event may carry."""
 BEFORE = datetime(2100, 1, 1, tzinfo=UTC)
 """The first instant that a log event may not carry any more."""
+ZONED_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
+r"""How an instant begins; ``\d`` would mean the digits of every script, and costs each event 0.2 µs more."""
 
 
 class _ZonedIsoString:
@@ -37,7 +39,7 @@ class _ZonedIsoString:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.chain_schema(
             [
-                core_schema.str_schema(pattern=r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d", max_length=64, strict=True),
+                core_schema.str_schema(pattern=ZONED_ISO, max_length=64, strict=True),
                 core_schema.datetime_schema(ge=EARLIEST, lt=BEFORE, tz_constraint="aware", strict=False),
             ]
         )

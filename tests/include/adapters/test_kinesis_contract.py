@@ -229,7 +229,7 @@ def test_a_stream_without_a_shard_is_one_that_is_being_made() -> None:
     """No list of shards is no reason to give all of them up for gone."""
 
     class Empty:
-        meta = Mock()
+        meta = _endpoint = Mock()
 
         def list_shards(self, **arguments: str) -> dict[str, list[Any]]:
             return {"Shards": []}

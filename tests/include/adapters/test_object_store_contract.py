@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -109,3 +110,20 @@ def test_a_server_that_is_away_is_a_transient_error(free_port: Callable[[], int]
     )
     with pytest.raises(TransientError, match="s3://bucket/key did not answer"):
         S3ObjectStore(client, "bucket").put("key", b"")
+
+
+def test_a_put_sends_its_body_unasked() -> None:
+    """No answer of the server is waited for in between."""
+    import boto3
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+    sent: list[AWSPreparedRequest] = []
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {}, Mock(stream=lambda **_: iter([b""])))
+
+    client = boto3.client("s3", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    client.meta.events.register("before-send.s3.PutObject", answer)
+    S3ObjectStore(client, "bucket").put("key", b"data")
+    assert [request.headers.get("Expect") for request in sent] == [None]

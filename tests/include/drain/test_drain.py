@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from include.adapters.kinesis import ExpiredIteratorError
 from include.adapters.object_store import InMemoryObjectStore
+from include.drain import drain as drain_module
 from include.drain.buffer import BufferHints, linger_until
 from include.drain.shard_plan import readable
 from include.errors import FencedError, StreamThrottledError, TransientError
@@ -23,6 +24,17 @@ def test_an_empty_stream_makes_no_batch() -> None:
     world = World()
     assert world.drain().batches == []
     assert world.store.objects == {}
+
+
+def test_no_more_than_the_shards_at_work_are_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its object is stored, a shard's records are let go, however many shards are still to come."""
+    world, held = World(12), []
+    for number in range(12):
+        world.put(b"x", shard=f"shardId-{number:012d}")
+    commit = drain_module._commit
+    monkeypatch.setattr(drain_module, "_commit", lambda *args: (held.append(len(args[3].records)), commit(*args)))
+    assert world.drain().records == 12
+    assert held == [0] * 12
 
 
 def test_records_are_stored_byte_for_byte_once() -> None:

@@ -1,7 +1,9 @@
 """Validation: each record is staged or dead-lettered, with its bytes and its origin."""
 
+import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -188,3 +190,23 @@ def test_read_is_valid_plus_dead_lettered_and_every_rejected_byte_string_is_kept
     dead = {int(row["_sequence_number"]): row["data"] for row in result.dead.to_pylist()}
     assert sorted([*staged, *dead]) == list(range(len(payloads)))
     assert dead == {number: payloads[number] for number in dead}
+
+
+@pytest.mark.parametrize("switch", [gc.enable, gc.disable])
+def test_the_garbage_collector_is_left_as_it_was(switch: Callable[[], None]) -> None:
+    """Also when a batch cannot be judged; while events are made it does not run."""
+    seen: list[bool] = []
+
+    def to_columns(_: Sequence[object]) -> dict[str, list[object]]:
+        seen.append(gc.isenabled())
+        raise OSError("away")
+
+    before, stream = gc.isenabled(), replace(streams.get("logs"), to_columns=to_columns)
+    switch()
+    try:
+        asked = gc.isenabled()
+        with pytest.raises(OSError, match="away"):
+            validate(stream, raw([event()]), ORIGIN)
+        assert (gc.isenabled(), seen) == (asked, [False])
+    finally:
+        (gc.enable if before else gc.disable)()
