@@ -59,7 +59,7 @@ SERVER_DIED := --only-rerun "server closed the connection" --only-rerun "databas
 
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests, on two cores; some of them: make test ARGS="tests/include -k drain"
-	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 -m "not browser and not scale_out" --reruns 1 $(SERVER_DIED))
+	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 -m "not browser and not scale_out and not rivals" --reruns 1 $(SERVER_DIED))
 
 .PHONY: test-browser
 test-browser: $(DEV_STAMP) ## Trigger every DAG by the form on its page, in a headless Chromium

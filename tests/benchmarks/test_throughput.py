@@ -30,6 +30,8 @@ ENVIRONMENTS = run_folder(os.environ) / "bench"
 """Where ``make bench`` keeps them, too: they are made once."""
 MINUTES = pytest.mark.timeout(900)
 """The first time installs them."""
+INSTALLED_APART = [MINUTES, pytest.mark.rivals]
+"""Of a contender that has an environment of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +68,8 @@ def test_the_command_measures_cali_and_the_plain_loop(
     assert "logs, 600, 2" in capsys.readouterr().out
 
 
-@MINUTES
 @pytest.mark.integration
-@pytest.mark.parametrize("name", ["async_kinesis", "kinesis_trigger"])
+@pytest.mark.parametrize("name", [pytest.param("async_kinesis", marks=INSTALLED_APART), "kinesis_trigger"])
 def test_a_rival_does_what_the_plain_loop_does(servers: Emulators, order: Order, name: str) -> None:
     """It reads each record once, and the same raw records, valid events and dead letters are on S3."""
     run = rivals(ENVIRONMENTS)[name]()(servers, order)
@@ -81,6 +82,7 @@ def test_a_rival_does_what_the_plain_loop_does(servers: Emulators, order: Order,
 
 
 @MINUTES
+@pytest.mark.rivals
 @pytest.mark.integration
 def test_dlt_loads_every_record_into_parquet(servers: Emulators, order: Order) -> None:
     """Each is a row with its event's columns, also when the stream is loaded a second time."""
