@@ -130,7 +130,8 @@ def _surroundings(servers: Emulators) -> Mapping[str, str]:
     """Return the environment in which botocore and what stands on it find the emulators, and nothing of the user's."""
     credentials = servers.kinesis.credentials
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        # make hands its WORKERS on, and dlt would take that for a setting of its own.
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name != "WORKERS"},
         "AWS_CONFIG_FILE": os.devnull,
         "PYTHONPATH": str(ROOT),
         BUCKET_VARIABLE: BUCKET,

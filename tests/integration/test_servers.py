@@ -10,6 +10,7 @@ import psutil
 import psycopg
 import pytest
 
+from include.adapters.get_records import stream_records
 from include.errors import TransientError
 from local.servers.aws import client
 from local.servers.kinesis import Kinesalite, KinesisLocal
@@ -57,7 +58,7 @@ def _read_all(kinesis: Any, stream: str) -> list[bytes]:
     at_start = {"StreamName": stream, "ShardIteratorType": "TRIM_HORIZON"}
     iterators = [kinesis.get_shard_iterator(ShardId=shard, **at_start)["ShardIterator"] for shard in shards]
     pages = [kinesis.get_records(ShardIterator=iterator)["Records"] for iterator in iterators]
-    return [record["Data"] for page in pages for record in page]
+    return [record.data for page in pages for record in stream_records(page)]
 
 
 @pytest.mark.parametrize("fixture", SERVERS)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from include.adapters.get_records import stream_records
 from include.simulator.journal import JournalEntry, read
 from include.streams.logs.model import LogEvent
 from local.servers.aws import Credentials, client
@@ -61,9 +62,9 @@ def stored(kinesis: Any, stream: str) -> tuple[Stored, list[bytes]]:
     data: list[bytes] = []
     for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
         for records in pages(kinesis, stream, shard["ShardId"]):
-            for record in records:
-                hashes[shard["ShardId"], record["SequenceNumber"]] = sha256(record["Data"]).hexdigest()
-                data.append(record["Data"])
+            for record in stream_records(records):
+                hashes[shard["ShardId"], record.sequence_number] = sha256(record.data).hexdigest()
+                data.append(record.data)
     return hashes, data
 
 
