@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 RUN_URL = "http://127.0.0.1:8080/dags/logs_process/runs/crash"
 SETTINGS = AlertSettings(
     pace=timedelta(0),
+    update_pace=timedelta(0),
     lease=timedelta(seconds=1),
     update_interval=timedelta(seconds=0.5),
     backoff_first=timedelta(seconds=0.1),
