@@ -100,7 +100,7 @@ def shard_of(described: "ShardTypeDef") -> Shard:
 
 
 class BotoStreamReader:
-    """A ``StreamReader`` over a boto3 Kinesis client."""
+    """A ``StreamReader`` over a boto3 Kinesis client, which is its own from now on: GetRecords' answers are decoded."""
 
     def __init__(self, client: "KinesisClient") -> None:
         read_bodies_whole(client)
