@@ -116,7 +116,10 @@ class RecordedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A window that was not completed in time; ``completed_at`` and what follows are None until it is completed."""
+    """A window that was not completed in time; ``completed_at`` and ``recovered_at`` are None until it is.
+
+    ``notified_at`` is when people were told, ``acknowledged_at`` when the first of them said that they know.
+    """
 
     definition_id: int
     window_start: datetime
@@ -126,6 +129,9 @@ class Violation:
     completed_at: datetime | None = None
     minutes_late: float | None = None
     recovered_at: datetime | None = None
+    notified_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
 
 
 class Recorder(Protocol):
@@ -176,4 +182,8 @@ class Recorder(Protocol):
 
     def violations(self, definition_id: int) -> Sequence[Violation]:
         """Return a definition's violations in the order of the windows."""
+        ...
+
+    def acknowledge(self, definition_id: int, window_start: datetime | None, by: str, now: datetime) -> int:
+        """Note who has seen a violation, or (None) all of the definition; return how many nobody had before."""
         ...

@@ -99,6 +99,16 @@ class InMemoryRecorder:
         """Return a definition's violations in the order of the windows."""
         return [self._violations[key] for key in sorted(self._violations) if key[0] == definition_id]
 
+    def acknowledge(self, definition_id: int, window_start: datetime | None, by: str, now: datetime) -> int:
+        """Note who has seen a violation, or all of a definition."""
+        chosen = [
+            (key, one)
+            for key, one in self._violations.items()
+            if key[0] == definition_id and window_start in {None, key[1]} and one.acknowledged_at is None
+        ]
+        self._violations |= {key: replace(one, acknowledged_at=now, acknowledged_by=by) for key, one in chosen}
+        return len(chosen)
+
 
 def _key(window: Window) -> Key:
     return window.definition_id, window.start

@@ -91,6 +91,11 @@ class PostgresRecorder:
         with self._connection.cursor(row_factory=class_row(Violation)) as cursor:
             return cursor.execute(query("sla_violations"), {"definition_id": definition_id}).fetchall()
 
+    def acknowledge(self, definition_id: int, window_start: datetime | None, by: str, now: datetime) -> int:
+        """Note who has seen a violation, or all of a definition."""
+        values = {"definition_id": definition_id, "window_start": window_start, "by": by, "now": now}
+        return self._connection.execute(query("sla_acknowledge"), values).rowcount
+
     def _instant(self, name: str, parameters: Mapping[str, object]) -> datetime | None:
         with self._connection.cursor(row_factory=scalar_row) as cursor:
             found: datetime | None = cursor.execute(query(name), parameters).fetchone()

@@ -24,7 +24,16 @@ GO_WITH_THEIR_RUN = frozenset({"deadline"})
 """Tables that the command takes in with the runs, and fails on: 3.3.2 looks for a column `dag_id` that they lack."""
 OF_ALL = ("asset_event", "import_error", "job")
 """Tables whose rows Airflow cannot tell apart by DAG, and whose old rows nobody needs."""
-PLATFORM_DAGS = ("compaction", "dlq_redrive", "housekeeping", "notify", "reconcile", "replay", "sla_monitor")
+PLATFORM_DAGS = (
+    "compaction",
+    "dlq_redrive",
+    "housekeeping",
+    "notify",
+    "reconcile",
+    "replay",
+    "sla_acknowledge",
+    "sla_monitor",
+)
 ROWS_AT_ONCE = 10_000
 FOUND = re.compile(r"^Checking table (\w+)$\s+^Found (\d+) rows", re.MULTILINE)
 FAILED = re.compile(r"tables were not cleaned due to errors: \[(.*?)\]")

@@ -181,3 +181,16 @@ def test_a_completion_cannot_see_the_future(to: float, since: float) -> None:
     """Nor end before it begins."""
     with pytest.raises(ValueError, match="cannot cover"):
         completion(1, to, since)
+
+
+def test_whoever_acknowledges_first_stands(recorder: Recorder) -> None:
+    """One window or all of a definition; what somebody has acknowledged stays theirs."""
+    following = replace(WINDOW, start=WINDOW.end, end=WINDOW.end + 60 * MINUTE)
+    recorder.record(MISSED, LATER)
+    recorder.record(replace(MISSED, window=following), LATER)
+    assert recorder.acknowledge(1, following.start, "ada", LATER) == 1
+    assert recorder.acknowledge(1, None, "bob", LATER + MINUTE) == 1
+    assert recorder.acknowledge(1, None, "eve", LATER + 2 * MINUTE) == 0
+    assert recorder.acknowledge(2, None, "eve", LATER) == 0
+    noted = [(one.acknowledged_by, one.acknowledged_at) for one in recorder.violations(1)]
+    assert noted == [("bob", LATER + MINUTE), ("ada", LATER)]
