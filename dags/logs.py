@@ -25,10 +25,10 @@ before it was drained is told in Slack and stands in `cali.stream_gaps`.
 PROCESS = """
 ### logs_process
 
-**What** `validate` holds every record against the log model: good ones go to `staged/`, bad ones to `dlq/` with the
-reason. Then side by side: `alert` finds ERROR and WARN records, groups them and tells Slack; `audit` runs the Great
-Expectations suite and publishes the batch to `clean/`, or quarantines it. As a rule the drain has validated and alerted
-by then: `validate` finds nothing to do and `alert` is skipped. They work off what it left: failures, replays, redrives.
+**What** As a rule the drain has validated and alerted on a batch by the express way: `audit_drained` runs the Great
+Expectations suite on it and publishes it to `clean/`, or quarantines it, and the rest is skipped. What the drain left
+(failures, replays, redrives) goes through `validate`: good records to `staged/`, bad ones to `dlq/` with the reason.
+Then side by side: `alert` finds ERROR and WARN records, groups them and tells Slack; `audit` judges and publishes.
 
 **When** Whenever `logs_drain` has drained something. Each task takes its batches from the ledger, so a run that was
 lost or doubled changes nothing; triggering it by hand is safe at any time and works off whatever waits.

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param, TriggerRule, task
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cali import assets
@@ -101,7 +101,7 @@ def _drain_task(stream: str) -> None:
 
 
 def process_dag(stream: str, doc_md: str) -> DAG:
-    """Return ``<stream>_process``: validate, then alert and audit side by side."""
+    """Return ``<stream>_process``: audit what a drain has validated; then validate, alert on and audit what it left."""
     with DAG(
         dag_id=f"{stream}_process",
         description=f"Validate, alert on, audit and publish the {stream} stream's micro-batches",
@@ -119,7 +119,22 @@ def process_dag(stream: str, doc_md: str) -> DAG:
         # A dict of counts is one XCom, not one more, and one more call of the API, for each of its keys.
         counted = partial(task, multiple_outputs=False)
 
-        @counted(doc_md="Every record against its model: good ones to `staged/`, bad ones to `dlq/` with the reason.")
+        @counted(
+            outlets=[assets.clean_batches(stream)],
+            # The tasks behind it try again, with whatever this one left.
+            retries=0,
+            doc_md="The suite on what the drain has validated and alerted on already; the rest is skipped then.",
+        )
+        def audit_drained() -> dict[str, object]:
+            from cali import stages  # noqa: PLC0415
+
+            return stages.audit_drained(stream)
+
+        @counted(
+            # An incident is not silenced by trouble with a batch's quality.
+            trigger_rule=TriggerRule.ALL_DONE,
+            doc_md="Every record against its model: good ones to `staged/`, bad ones to `dlq/` with the reason.",
+        )
         def validate() -> dict[str, object]:
             from cali import stages  # noqa: PLC0415
 
@@ -141,5 +156,5 @@ def process_dag(stream: str, doc_md: str) -> DAG:
 
             return stages.audit(stream)
 
-        validate() >> [alert(), audit()]
+        audit_drained() >> validate() >> [alert(), audit()]
     return dag

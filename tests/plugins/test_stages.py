@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -101,15 +102,55 @@ def drain_express(servers: Servers) -> dict[str, Any]:
 def test_a_drain_by_the_express_way_has_told_when_it_ends(
     servers: Servers, slack: None, pushed: dict[str, Any]
 ) -> None:
-    """Validated, alerted and in Slack; the process DAG's alert step is skipped, and the audit is still to come."""
+    """Validated, alerted and in Slack; the audit is still to come, and every step behind that is skipped."""
     del slack
     outcome = drain_express(servers)
     assert outcome["express"] == {
         "records": 2, "valid": 2, "dead_lettered": 0, "alertable": 1, "filtered": 1, "messages_sent": 1
     }  # fmt: skip
     with pytest.raises(DownstreamTasksSkipped) as skipped:
+        stages.audit_drained("logs")
+    audited = {"batches": 1, "published": 1, "quarantined": 0}
+    assert (skipped.value.tasks, pushed) == (["validate", "alert", "audit"], {"return_value": audited})
+
+
+@pytest.mark.integration
+def test_a_validate_step_without_alerts_to_come_skips_them(
+    servers: Servers, slack: None, pushed: dict[str, Any]
+) -> None:
+    """What a drain has told by the express way needs no alert step."""
+    del slack
+    drain_express(servers)
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
         stages.validate("logs")
     assert (skipped.value.tasks, pushed) == (["alert"], {"return_value": {"batches": 0}})
+
+
+@pytest.mark.integration
+def test_what_no_drain_has_validated_is_for_the_steps_behind(drained: Servers) -> None:
+    """With nothing to audit yet the first step is skipped, and skips nothing."""
+    del drained
+    with pytest.raises(AirflowSkipException, match="no batch waited"):
+        stages.audit_drained("logs")
+    assert stages.validate("logs")["batches"] == 1
+
+
+@pytest.mark.integration
+def test_a_batch_that_cannot_be_audited_at_once_is_for_the_audit_step(
+    servers: Servers, slack: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step does not fail, so nothing waits for its retries, and the audit step may take the batch at once."""
+    del slack
+    drain_express(servers)
+    audit_stage = import_module("include.process.audit_stage")
+    sound = audit_stage.audit
+
+    def fail(*_: object) -> None:
+        raise TransientError("S3 did not answer")
+
+    monkeypatch.setattr(audit_stage, "audit", fail)
+    assert stages.audit_drained("logs") == {}
+    monkeypatch.setattr(audit_stage, "audit", sound)
     assert stages.audit("logs") == {"batches": 1, "published": 1, "quarantined": 0}
 
 
