@@ -11,19 +11,33 @@ if TYPE_CHECKING:
 
 
 def judge() -> dict[str, object]:
-    """Give every due window its verdict; return counts by verdict.
+    """Give every due window its verdict, and tell of error budgets that burn; return counts by verdict.
 
     Raises:
         ConfigurationError: a definition's time zone is not known; the others are judged.
         TransientError: Postgres was away; what was judged stays.
     """
+    from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
     from include.ledger.postgres import connected  # noqa: PLC0415
+    from include.sla.burns import watch_burns  # noqa: PLC0415
+    from include.sla.burns_postgres import PostgresBurnBook  # noqa: PLC0415
     from include.sla.judge import judge as judge_due  # noqa: PLC0415
     from include.sla.postgres import PostgresRecorder  # noqa: PLC0415
 
     with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
-        report = judge_due(PostgresRecorder(database), utc_now())
-    return {"verdicts": dict(report.verdicts), "corrected": report.corrected, "more": report.more}
+        now = utc_now()
+        try:
+            report = judge_due(PostgresRecorder(database), now)
+        finally:
+            # Also where one definition is wrong: the others' budgets burn all the same.
+            burns = watch_burns(PostgresBurnBook(database), PostgresAlertStore(database), now)
+    return {
+        "verdicts": dict(report.verdicts),
+        "corrected": report.corrected,
+        "more": report.more,
+        "burns_begun": burns.begun,
+        "burns_ended": burns.ended,
+    }
 
 
 def tell_drained(database: "psycopg.Connection", stream: str, run_id: str, *, idle: bool) -> None:

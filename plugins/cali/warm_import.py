@@ -43,6 +43,7 @@ MODULES = (
     "include.process.alert_stage",
     "include.process.audit_stage",
     "include.process.validate_stage",
+    "include.sla.burns_postgres",
     "include.sla.judge",
     "include.sla.postgres",
     "include.sla.progress",
