@@ -91,6 +91,8 @@ def _generator_options(options: Namespace) -> GeneratorOptions:
         error_rate=options.error_rate,
         warn_rate=options.warn_rate,
         malformed_rate=options.malformed_rate,
+        fraud_rate=options.fraud_rate,
+        repeat_rate=options.repeat_rate,
     )
 
 

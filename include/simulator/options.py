@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from include import streams
 from include.simulator.pacing import Load
-from include.simulator.registry import STREAMS
 
 _DESCRIPTION = """\
 Put made-up records on a stream at a set pace.
@@ -46,9 +46,11 @@ def load_of(options: Namespace) -> Load:
 
 def _add_mix(parser: ArgumentParser) -> None:
     mix = parser.add_argument_group("what")
-    mix.add_argument("--stream", choices=STREAMS, default="logs", help="whose records to make (%(default)s)")
+    mix.add_argument("--stream", choices=streams.names(), default="logs", help="whose records to make (%(default)s)")
     mix.add_argument("--error-rate", type=_share, default=0.3, help="share of ERROR among valid records (%(default)s)")
     mix.add_argument("--warn-rate", type=_share, default=0.1, help="share of WARN among valid records (%(default)s)")
+    mix.add_argument("--fraud-rate", type=_share, default=0.002, help="share of fraudulent transactions (%(default)s)")
+    mix.add_argument("--repeat-rate", type=_share, default=0.001, help="share of records sent twice (%(default)s)")
     mix.add_argument("--malformed-rate", type=_share, default=0.0, help="share of broken records (%(default)s)")
     mix.add_argument("--seed", type=int, default=secrets.randbelow(2**32), help="repeats a run (drawn, and logged)")
     mix.add_argument("--start-at", type=_instant, help="date records from this instant on, 1/rate apart (wall clock)")

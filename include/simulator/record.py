@@ -39,7 +39,8 @@ class Generator(Protocol):
 class GeneratorOptions:
     """The mix that a generator is asked for; rates are shares from 0 to 1.
 
-    ``malformed_rate`` is a share of all records, ``error_rate`` and ``warn_rate`` are shares of the valid ones.
+    ``malformed_rate`` and ``repeat_rate`` are shares of all records, the others of the valid ones. A generator reads
+    what its stream knows: logs have no fraud and are not repeated, transactions have no errors.
 
     Raises:
         ConfigurationError: a rate is no share, or errors and warnings together exceed the whole.
@@ -49,9 +50,11 @@ class GeneratorOptions:
     error_rate: float = 0.3
     warn_rate: float = 0.1
     malformed_rate: float = 0.0
+    fraud_rate: float = 0.002
+    repeat_rate: float = 0.001
 
     def __post_init__(self) -> None:
-        for name in ("error_rate", "warn_rate", "malformed_rate"):
+        for name in ("error_rate", "warn_rate", "malformed_rate", "fraud_rate", "repeat_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
         if self.error_rate + self.warn_rate > 1:

@@ -1,15 +1,13 @@
-"""Which streams can be simulated; a stream's modules are imported when it is asked for."""
+"""Which streams can be simulated; a stream's modules are imported when it is asked for.
+
+A stream's module ``simulation`` defines ``SIMULATION``, a value of ``include.simulator.record.StreamSimulation``.
+"""
 
 from importlib import import_module
 
+from include import streams
 from include.errors import ConfigurationError
 from include.simulator.record import StreamSimulation
-
-_MODULES = {"logs": "include.streams.logs.simulation.generator"}
-"""Stream name to the module whose ``SIMULATION`` says how to simulate it."""
-
-STREAMS = tuple(_MODULES)
-"""The names of the streams that can be simulated."""
 
 
 def simulation(stream: str) -> StreamSimulation:
@@ -18,7 +16,7 @@ def simulation(stream: str) -> StreamSimulation:
     Raises:
         ConfigurationError: no stream of that name can be simulated.
     """
-    if stream not in _MODULES:
-        raise ConfigurationError(f"no stream {stream!r} to simulate: take one of {', '.join(STREAMS)}")
-    found: StreamSimulation = import_module(_MODULES[stream]).SIMULATION
+    if stream not in streams.names():
+        raise ConfigurationError(f"no stream {stream!r} to simulate: take one of {', '.join(streams.names())}")
+    found: StreamSimulation = import_module(f"{streams.__name__}.{stream}.simulation").SIMULATION
     return found

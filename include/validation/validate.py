@@ -16,18 +16,11 @@ from include.drain.payloads.undecodable import explanation
 from include.drain.raw_batch import DECODE_ERROR
 from include.errors import ConservationError
 from include.ledger.ledger import DeadLetterGroup
+from include.streams.fields import LINEAGE_FIELDS
 from include.streams.stream import Stream
 
 STAGE = "validate"
 DECODE_STAGE = "decode"
-LINEAGE_FIELDS: "list[pa.Field[Any]]" = [
-    pa.field("_stream", pa.string(), nullable=False),
-    pa.field("_batch_id", pa.string(), nullable=False),
-    pa.field("_shard_id", pa.string(), nullable=False),
-    pa.field("_sequence_number", pa.string(), nullable=False),
-    pa.field("_sub_sequence", pa.int32(), nullable=False),
-    pa.field("_arrived_at", pa.timestamp("us", tz="UTC"), nullable=False),
-]
 DEAD_FIELDS: "list[pa.Field[Any]]" = [
     *LINEAGE_FIELDS,
     pa.field("partition_key", pa.string(), nullable=False),

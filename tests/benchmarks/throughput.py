@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from include import streams
 from include.errors import TransientError
-from include.simulator.registry import STREAMS
 from local.settings import run_folder
 from tests.benchmarks.arguments import natural
 from tests.benchmarks.baseline import GZIP_LEVEL
@@ -79,7 +79,7 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="cali-bench-") as folder, emulators(Path(folder)) as servers:
         rows = [
             _row(servers, field, (kind, records, shards), options)
-            for kind in STREAMS
+            for kind in streams.names()
             for records in options.records
             for shards in options.shards
         ]

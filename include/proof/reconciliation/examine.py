@@ -22,7 +22,8 @@ from include.proof.reconciliation.store import ReconciliationStore
 from include.proof.reconciliation.stream_check import StreamCheck
 from include.proof.reconciliation.values import Kind, LedgerBatch, Reading, Span
 from include.records import Checkpoint
-from include.validation.validate import DEAD_FIELDS, LINEAGE_FIELDS
+from include.streams.fields import LINEAGE_FIELDS
+from include.validation.validate import DEAD_FIELDS
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ What JSON allows and this model does with it:
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import pyarrow as pa
@@ -22,27 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringC
 from pydantic_core import CoreSchema, core_schema, to_json
 from typing_extensions import TypeAliasType
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""The first instant that a log event may carry."""
-BEFORE = datetime(2100, 1, 1, tzinfo=UTC)
-"""The first instant that a log event may not carry any more."""
-ZONED_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
-r"""How an instant begins; ``\d`` would mean the digits of every script, and costs each event 0.2 µs more."""
-
-
-class _ZonedIsoString:
-    """A string in ISO 8601 form with a zone, read as an aware datetime.
-
-    Pydantic alone would also read ``"1700000000"`` as an instant and ``"2026-01-01"`` as a midnight.
-    """
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.chain_schema(
-            [
-                core_schema.str_schema(pattern=ZONED_ISO, max_length=64, strict=True),
-                core_schema.datetime_schema(ge=EARLIEST, lt=BEFORE, tz_constraint="aware", strict=False),
-            ]
-        )
+from include.streams.fields import TIME, Identifier, Instant, Uuid, columns_of, schema_of
 
 
 class _Portable:
@@ -64,11 +43,6 @@ JsonValue = TypeAliasType(
         Field(union_mode="left_to_right"),
     ],
 )
-Uuid = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", to_lower=True),
-]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
 
@@ -87,7 +61,7 @@ class LogEvent(BaseModel):
     __pydantic_extra__: dict[str, Annotated[JsonValue, _Portable()]] = Field(init=False)
 
     event_id: Uuid
-    timestamp: Annotated[datetime, _ZonedIsoString()]
+    timestamp: Instant
     level: Level
     service: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
     message: Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
@@ -98,20 +72,19 @@ class LogEvent(BaseModel):
     correlation_id: Identifier | None = None
 
 
-_COLUMNS: tuple[tuple[str, pa.DataType, bool], ...] = (
-    ("event_id", pa.string(), False),
-    ("timestamp", pa.timestamp("us", tz="UTC"), False),
-    ("level", pa.string(), False),
-    ("service", pa.string(), False),
-    ("message", pa.string(), False),
-    ("log_content", pa.string(), False),
-    ("pod", pa.string(), False),
-    ("version", pa.string(), False),
+SCHEMA: pa.Schema = schema_of(
+    ("event_id", pa.string()),
+    ("timestamp", TIME),
+    ("level", pa.string()),
+    ("service", pa.string()),
+    ("message", pa.string()),
+    ("log_content", pa.string()),
+    ("pod", pa.string()),
+    ("version", pa.string()),
     ("request_id", pa.string(), True),
     ("correlation_id", pa.string(), True),
     ("extra", pa.string(), True),
 )
-SCHEMA: pa.Schema = pa.schema([pa.field(name, kind, nullable=null) for name, kind, null in _COLUMNS])
 """The columns of validated events; ``extra`` is the unknown fields as one JSON object, null without any."""
 
 
@@ -120,10 +93,7 @@ def to_columns(events: Sequence[LogEvent]) -> dict[str, list[object]]:
 
     ``timestamp`` stays an aware datetime; Arrow turns it into UTC when the table is built with ``SCHEMA``.
     """
-    fields = [vars(event) for event in events]
-    columns: dict[str, list[object]] = {
-        name: [field[name] for field in fields] for name in SCHEMA.names if name != "extra"
-    }
+    columns = columns_of([name for name in SCHEMA.names if name != "extra"], events)
     columns["extra"] = [
         to_json(unknown).decode() if (unknown := event.__pydantic_extra__) else None for event in events
     ]

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from include import streams
 from include.errors import ConfigurationError
 from include.simulator.command import main, run
 from include.simulator.options import load_of, parse
 from include.simulator.pacing import Load
 from include.simulator.progress import Progress
 from include.simulator.record import GeneratorOptions, SimulatedRecord
-from include.simulator.registry import STREAMS, simulation
+from include.simulator.registry import simulation
 from include.simulator.stop import Stop, stop_on_signals
 
 ROOT = Path(__file__).parents[3]
@@ -175,7 +176,7 @@ def test_a_spike_is_asked_for_by_name_and_shaped_by_options() -> None:
     assert load_of(parse(["--spike"])) == Load(100.0, 20.0, 60.0, 60.0)
 
 
-@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("stream", streams.names())
 def test_every_stream_of_the_registry_can_be_simulated(stream: str) -> None:
     """Its module exists and makes records."""
     generator = simulation(stream).generator(GeneratorOptions(seed=1))

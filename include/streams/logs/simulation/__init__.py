@@ -2,3 +2,7 @@
 
 ``generator`` puts it together; ``scenarios_java`` and ``scenarios_python`` hold the eight incidents' texts.
 """
+
+from include.streams.logs.simulation.generator import SIMULATION
+
+__all__ = ["SIMULATION"]

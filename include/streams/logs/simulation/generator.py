@@ -12,9 +12,9 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from include.simulator.malformed import Breakable, Spoiler, encode
 from include.simulator.record import VALID, GeneratorOptions, SimulatedRecord, StreamSimulation
 from include.streams.logs.simulation.incidents import Incidents
-from include.streams.logs.simulation.malformed import Spoiler, encode
 from include.streams.logs.simulation.request import Request, Requests
 from include.streams.logs.simulation.services import JOURNEYS, ORDINARY_WARNINGS, Line, deploy
 from include.streams.logs.simulation.template import Trace
@@ -27,6 +27,28 @@ ORDINARY_TURN_S = 15
 """How long one kind of ordinary warning lasts before the next has its turn, as in life: things come and go."""
 ORDINARY_FROM_S = 8
 """A shop that has just opened has none for so long."""
+
+
+BREAKABLE = Breakable(
+    wrong=(
+        ("event_id", 17),
+        ("event_id", "not-a-uuid"),
+        ("timestamp", 1_767_225_600),
+        ("level", "error"),
+        ("level", ["ERROR"]),
+        ("service", {"name": "order"}),
+        ("message", None),
+        ("message", 404),
+        ("log_content", ["first line", "second line"]),
+        ("pod", False),
+        ("version", 2.4),
+        ("request_id", 99),
+    ),
+    required=("event_id", "timestamp", "level", "service", "message", "log_content", "pod", "version"),
+    text="message",
+    time="timestamp",
+    bulky="log_content",
+)
 
 
 class _Journey:
@@ -48,7 +70,7 @@ class LogGenerator:
         self._services = deploy(rng)
         self._requests = Requests(rng)
         self._incidents = Incidents(rng)
-        self._spoiler = Spoiler(rng)
+        self._spoiler = Spoiler(rng, BREAKABLE)
         self._in_flight = [self._journey() for _ in range(IN_FLIGHT)]
         self._position = 0
         self._first: datetime | None = None

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from include.audit import QualityReport, audit, render_data_docs
 from include.streams.logs.model import SCHEMA
-from include.streams.logs.suite import AGE, COLUMNS, LogsSuiteParameters, logs_suite, with_event_age
+from include.streams.logs.suite import LogsSuiteParameters, logs_suite
+from include.streams.suite import AGE, staged_columns
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SUITE = logs_suite()
+COLUMNS = staged_columns(SCHEMA)
 
 
 def batch_of(rows: int, **columns: Sequence[Any]) -> pa.Table:
@@ -196,7 +198,7 @@ def test_version_follows_the_bounds() -> None:
 def test_age_is_seconds_from_event_to_arrival() -> None:
     """The derived age counts seconds, and is null where a time is missing."""
     table = batch_of(3, timestamp=[NOW - timedelta(seconds=1.5), NOW + timedelta(seconds=2), None])
-    assert with_event_age(table)[AGE].to_pylist() == [1.5, -2.0, None]
+    assert SUITE.derive(table)[AGE].to_pylist() == [1.5, -2.0, None]
 
 
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {

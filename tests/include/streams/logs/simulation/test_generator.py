@@ -9,11 +9,11 @@ from math import sqrt
 import pytest
 
 from include.alerts.fingerprint import fingerprint
+from include.simulator.malformed import KINDS, OVERSIZED, RECORD_LIMIT
 from include.simulator.record import VALID, GeneratorOptions, SimulatedRecord
 from include.streams.logs import STREAM
 from include.streams.logs.model import LogEvent, to_columns
 from include.streams.logs.simulation.generator import SIMULATION, LogGenerator
-from include.streams.logs.simulation.malformed import KINDS, OVERSIZED, RECORD_LIMIT
 from include.streams.logs.simulation.scenarios import SCENARIOS
 from include.streams.logs.simulation.services import NAMES, ORDINARY_WARNINGS
 
