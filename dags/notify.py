@@ -9,8 +9,9 @@ from cali.pipelines import DEFAULT_ARGUMENTS, START
 DOC = """
 ### notify
 
-**What** Sends the messages that wait in `cali.alert_outbox`: those that Slack's pace of one message a second held back,
-and those that were left when Slack was away.
+**What** Takes alert groups whose time has come to their next state: quiet ones are resolved. Then sends the messages
+that wait in `cali.alert_outbox`: those that Slack's pace of one message a second held back, and those that were left
+when Slack was away.
 
 **When** Every minute. The process DAGs send their own alerts at once; this one finds little to do on a calm day.
 

@@ -75,6 +75,14 @@ class MessageReference:
     ts: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Where a reply belongs: under which message, and whether the channel sees it too (``broadcast``)."""
+
+    thread: MessageReference
+    broadcast: bool = False
+
+
 class Messenger(Protocol):
     """Brings a message to Slack: at least once, and, with ``find`` before a repetition, once.
 
@@ -85,8 +93,11 @@ class Messenger(Protocol):
       cannot help until somebody has changed something.
     """
 
-    def post(self, channel: str, text: str, blocks: Blocks, key: str) -> MessageReference:
-        """Post a message that carries ``key`` (any text that is unique to it), and return where it is."""
+    def post(self, channel: str, text: str, blocks: Blocks, key: str, reply: Reply | None = None) -> MessageReference:
+        """Post a message that carries ``key`` (any text that is unique to it), and return where it is.
+
+        With ``reply`` it stands in a thread, in the channel of the thread's first message.
+        """
 
     def update(self, reference: MessageReference, text: str, blocks: Blocks) -> None:
         """Replace a message's content; doing it twice is the same as once.
@@ -95,10 +106,13 @@ class Messenger(Protocol):
             MessageGoneError: somebody deleted the message, or the workspace lets nobody edit one of its age.
         """
 
-    def find(self, channel: str, key: str, since: datetime) -> MessageReference | None:
+    def find(
+        self, channel: str, key: str, since: datetime, thread: MessageReference | None = None
+    ) -> MessageReference | None:
         """Return the message with ``key`` that was posted at ``since`` (aware) or later, or None.
 
-        None also when the channel's history cannot be read at all; that is logged.
+        ``thread`` is the message under which to look instead. None also when the channel's history cannot be read at
+        all; that is logged.
         """
 
 
@@ -114,17 +128,19 @@ class SlackApiMessenger:
         self._client = client
         self._channel_ids: dict[str, str] = {}
 
-    def post(self, channel: str, text: str, blocks: Blocks, key: str) -> MessageReference:
+    def post(self, channel: str, text: str, blocks: Blocks, key: str, reply: Reply | None = None) -> MessageReference:
         """Post the message with its key in the metadata, which readers do not see."""
         metadata = {"event_type": METADATA_EVENT, "event_payload": {"key": key}}
         with _explained(f"Slack channel {channel}"):
             answer = self._client.chat_postMessage(
-                channel=channel,
+                channel=reply.thread.channel if reply else channel,
                 text=text,
                 blocks=[dict(block) for block in blocks],
                 metadata=metadata,
                 unfurl_links=False,
                 unfurl_media=False,
+                thread_ts=reply.thread.ts if reply else None,
+                reply_broadcast=reply.broadcast if reply else None,
             )
         return MessageReference(channel=str(answer["channel"]), ts=str(answer["ts"]))
 
@@ -140,26 +156,33 @@ class SlackApiMessenger:
                 blocks=[dict(block) for block in blocks],
             )
 
-    def find(self, channel: str, key: str, since: datetime) -> MessageReference | None:
-        """Search the channel's history, newest first, back to ``since`` less the clocks' skew."""
+    def find(
+        self, channel: str, key: str, since: datetime, thread: MessageReference | None = None
+    ) -> MessageReference | None:
+        """Search the channel's history, newest first, or the thread, back to ``since`` less the clocks' skew."""
         oldest = (since - CLOCK_SKEW).timestamp()
         try:
             with _explained(f"The history of Slack channel {channel}"):
-                channel_id = self._channel_id(channel)
-                found = next((ts for ts, of in self._history(channel_id, oldest) if of == key), None)
+                channel_id = thread.channel if thread else self._channel_id(channel)
+                messages = self._history(channel_id, oldest, thread)
+                found = next((ts for ts, of in messages if of == key), None)
         except ConfigurationError as error:
             log.warning("history not readable, a message may appear twice channel=%s error=%s", channel, error)
             return None
         return MessageReference(channel_id, found) if found else None
 
-    def _history(self, channel_id: str, oldest: float) -> Iterator[tuple[str, str | None]]:
-        """Yield each message's time stamp and key."""
-        pages = self._client.conversations_history(
-            channel=channel_id, oldest=f"{oldest:.6f}", limit=PAGE, include_all_metadata=True
-        )
+    def _history(
+        self, channel_id: str, oldest: float, thread: MessageReference | None
+    ) -> Iterator[tuple[str, str | None]]:
+        """Yield each message's time stamp and key; a channel comes newest first, a thread oldest first."""
+        where: dict[str, Any] = {"oldest": f"{oldest:.6f}", "limit": PAGE, "include_all_metadata": True}
+        if thread is not None and thread.ts is not None:
+            pages = self._client.conversations_replies(channel=channel_id, ts=thread.ts, **where)
+        else:
+            pages = self._client.conversations_history(channel=channel_id, **where)
         for page in pages:
             for message in page["messages"]:
-                if float(message["ts"]) < oldest:
+                if float(message["ts"]) < oldest and thread is None:
                     return
                 yield message["ts"], _key_of(message)
 
@@ -188,8 +211,15 @@ class SlackWebhookMessenger:
             client.retry_handlers = []
         self._clients = clients
 
-    def post(self, channel: str, text: str, blocks: Blocks, key: str) -> MessageReference:  # noqa: ARG002
-        """Post the message; a webhook has no place for the key."""
+    def post(
+        self,
+        channel: str,
+        text: str,
+        blocks: Blocks,
+        key: str,  # noqa: ARG002
+        reply: Reply | None = None,  # noqa: ARG002
+    ) -> MessageReference:
+        """Post the message; a webhook has no place for the key, and no threads."""
         self._send(channel, text, blocks)
         return MessageReference(channel=channel, ts=None)
 
@@ -197,7 +227,7 @@ class SlackWebhookMessenger:
         """Post the message anew."""
         self._send(reference.channel, text, blocks)
 
-    def find(self, channel: str, key: str, since: datetime) -> MessageReference | None:  # noqa: ARG002
+    def find(self, *_: object) -> MessageReference | None:
         """Return None: a webhook cannot look."""
         return None
 

@@ -10,6 +10,7 @@ from include.adapters.slack import (
     MessageGoneError,
     MessageReference,
     OutcomeUnknownError,
+    Reply,
 )
 from include.errors import ConfigurationError
 from include.records import Clock
@@ -26,6 +27,7 @@ class PostedMessage:
     key: str
     posted_at: datetime
     edits: int = 0
+    reply: Reply | None = None
 
 
 class InMemoryMessenger:
@@ -45,12 +47,13 @@ class InMemoryMessenger:
         self._clock = clock
         self._channels = channels
 
-    def post(self, channel: str, text: str, blocks: Blocks, key: str) -> MessageReference:
+    def post(self, channel: str, text: str, blocks: Blocks, key: str, reply: Reply | None = None) -> MessageReference:
         """Keep the message."""
         self._enter("post", channel)
         if channel not in self._channels:
             raise ConfigurationError(f"Slack channel {channel} refused: channel_not_found")
-        posted = PostedMessage(channel, f"{len(self.messages) + 1:010d}.000000", text, blocks, key, self._clock())
+        ts = f"{len(self.messages) + 1:010d}.000000"
+        posted = PostedMessage(channel, ts, text, blocks, key, self._clock(), reply=reply)
         fault = self._refuse_or_accept()
         self.messages.append(posted)
         if fault:
@@ -68,13 +71,17 @@ class InMemoryMessenger:
         if fault:
             raise fault
 
-    def find(self, channel: str, key: str, since: datetime) -> MessageReference | None:
+    def find(
+        self, channel: str, key: str, since: datetime, thread: MessageReference | None = None
+    ) -> MessageReference | None:
         """Return the kept message with ``key``."""
         self._enter("find", channel)
         if self.find_faults:
             raise self.find_faults.popleft()
         for message in self.messages:
-            if (message.channel, message.key) == (channel, key) and message.posted_at >= since - CLOCK_SKEW:
+            under = message.reply.thread if message.reply else None
+            found = (message.channel, message.key, under) == (channel, key, thread)
+            if found and message.posted_at >= since - CLOCK_SKEW:
                 return MessageReference(channel, message.ts)
         return None
 

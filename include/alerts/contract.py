@@ -6,8 +6,9 @@ from typing import Protocol
 
 from include.adapters.slack import MessageReference
 from include.alerts.fingerprint import OpenGroups
-from include.alerts.group import AlertGroup
+from include.alerts.group import AlertGroup, Shown
 from include.alerts.grouping import GroupIncrement
+from include.alerts.lifecycle import Transition
 from include.alerts.outbox import ApplyReport, Notice, OutboxMessage
 from include.alerts.settings import AlertSettings
 
@@ -42,20 +43,24 @@ class AlertStore(Protocol):
     def enqueue(self, notice: Notice, now: datetime) -> bool:
         """Put a notice into the outbox; false when one of its ``dedup_key`` is still waiting."""
 
-    def close_quiet(self, now: datetime, settings: AlertSettings) -> int:
-        """Close the open groups that nothing was added to for ``settings.quiet_after``; return how many."""
+    def settle(self, now: datetime, settings: AlertSettings) -> int:
+        """Take every group whose time has come to its next state, and tell of it; return how many there were.
+
+        ``apply`` does the same for groups that are quiet. Each step is kept as a transition, in the same transaction.
+        """
 
     def claim(self, now: datetime, settings: AlertSettings) -> OutboxMessage | None:
         """Take the next message that is due and whose channel is free, or None.
 
-        First posts before updates, urgent before less urgent, old before new. A message whose sender's lease has
-        ended is taken again. ``unresolved_since`` of the result speaks of earlier attempts, not of this one.
+        What is new before updates and notes, urgent before less urgent, old before new; a thread's replies in their
+        order. A message whose sender's lease has ended is taken again. ``unresolved_since`` of the result speaks of
+        earlier attempts, not of this one.
         """
 
     def next_due(self, *, updates: bool = True) -> datetime | None:
         """Return when the next message can be claimed (it may be in the past), or None when none waits.
 
-        Without ``updates``, only messages count that tell of something new.
+        Without ``updates``, only messages count that tell of something new: no edits and no notes.
         """
 
     def group(self, group_id: int) -> AlertGroup:
@@ -65,11 +70,13 @@ class AlertStore(Protocol):
         self,
         message: OutboxMessage,
         reference: MessageReference,
-        announced_count: int,
+        shown: Shown | None,
         now: datetime,
         settings: AlertSettings,
     ) -> None:
-        """Record that Slack has the message, showing ``announced_count``; queue an update if the count has moved on.
+        """Record that Slack has the message, and what it shows; queue an update if the group has moved on.
+
+        ``shown`` is None where nobody knows what the message shows.
 
         Raises:
             FencedError: another sender has claimed the message since.
@@ -88,6 +95,9 @@ class AlertStore(Protocol):
 
     def hold_channel(self, channel: str, until: datetime) -> None:
         """Let no sender claim a message of the channel before ``until``."""
+
+    def transitions(self, group_id: int) -> list[Transition]:
+        """Return a group's transitions, oldest first."""
 
     def groups(self) -> list[AlertGroup]:
         """Return every group, oldest first."""

@@ -6,10 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from include.adapters.slack import MessageGoneError, MessageReference, Messenger, OutcomeUnknownError, RateLimitedError
+from include.adapters.slack import (
+    MessageGoneError,
+    MessageReference,
+    Messenger,
+    OutcomeUnknownError,
+    RateLimitedError,
+    Reply,
+)
 from include.alerts.contract import AlertStore
-from include.alerts.outbox import Kind, Message, OutboxMessage, backoff
-from include.alerts.rendering import render
+from include.alerts.group import AlertGroup, Shown
+from include.alerts.outbox import REPLIES, Kind, Message, OutboxMessage, backoff
+from include.alerts.rendering import render, render_details
 from include.alerts.settings import AlertSettings
 from include.errors import CaliError, ConfigurationError, FencedError, TransientError
 from include.records import Clock, utc_now
@@ -143,30 +151,26 @@ class _Dispatch:
         self._errors.pop(message.id, None)
         return "sent"
 
-    def _to_slack(self, message: OutboxMessage) -> tuple[MessageReference, int]:
-        """Edit, adopt or post the message; return where it is and the count that it shows for certain."""
-        content, count, known = self._content(message)
+    def _to_slack(self, message: OutboxMessage) -> tuple[MessageReference, Shown | None]:
+        """Edit, adopt or post the message; return where it is and what it shows for certain."""
+        group = None if message.group_id is None else self._store.group(message.group_id)
+        content = _content(message, group)
+        shown = group.shown() if group else None
+        known = MessageReference(group.slack_channel, group.slack_ts) if group and group.slack_channel else None
         if message.kind is Kind.UPDATE and known is not None:
             try:
                 self._messenger.update(known, content.text, content.blocks)
             except MessageGoneError as error:
                 log.info("posting anew message=%d reason=%s", message.id, error)
             else:
-                return known, count
+                return known, shown
+        thread = known if message.kind in REPLIES and known and known.ts else None
         if message.unresolved_since is not None:
-            found = self._messenger.find(message.channel, message.message_key, message.unresolved_since)
+            found = self._messenger.find(message.channel, message.message_key, message.unresolved_since, thread)
             if found is not None:
-                return found, 0
-        return self._messenger.post(message.channel, content.text, content.blocks, message.message_key), count
-
-    def _content(self, message: OutboxMessage) -> tuple[Message, int, MessageReference | None]:
-        """Return what to send, the count that it shows, and the message to edit if there is one."""
-        if message.group_id is None:
-            payload = message.payload or {}
-            return Message(str(payload["text"]), payload["blocks"]), 0, None  # type: ignore[arg-type]
-        group = self._store.group(message.group_id)
-        known = MessageReference(group.slack_channel, group.slack_ts) if group.slack_channel else None
-        return render(group), group.count, known
+                return found, None
+        reply = Reply(thread, broadcast=message.kind is Kind.CALL) if thread else None
+        return self._messenger.post(message.channel, content.text, content.blocks, message.message_key, reply), shown
 
     def _hold(self, message: OutboxMessage, error: RateLimitedError) -> str:
         """Obey Retry-After for the whole channel, in every process. It is no failure, and no line at ERROR."""
@@ -190,3 +194,12 @@ class _Dispatch:
         self._store.release(message, str(error), retry_at, in_doubt)
         log.warning("not sent message=%d retry_at=%s error=%s", message.id, retry_at, error)
         return "failed"
+
+
+def _content(message: OutboxMessage, group: AlertGroup | None) -> Message:
+    """Return what to send: the text that a message brings along, or its group as it is now."""
+    if message.payload is not None:
+        return Message(str(message.payload["text"]), message.payload["blocks"])  # type: ignore[arg-type]
+    if group is None:
+        raise ConfigurationError(f"Message {message.id} has neither a group nor a text: remove its row")
+    return render_details(group) if message.kind is Kind.NOTE else render(group)

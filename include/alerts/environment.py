@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from include.alerts.filtering import FilterRules
+from include.alerts.rates import RateRules
 from include.alerts.settings import AlertSettings
 from include.settings import from_environment
 
@@ -25,6 +26,11 @@ class _AlertVariables(BaseModel):
     alert_keywords: str = ""
     alert_held_back: str = ""
     alert_update_interval_s: Annotated[float, Field(ge=1, le=86_400)] = AlertSettings().update_interval.total_seconds()
+    alert_repeat_interval_s: Annotated[float, Field(ge=1, le=7 * 86_400)] = (
+        AlertSettings().repeat_interval.total_seconds()
+    )
+    alert_escalate_per_minute: Annotated[float, Field(gt=0)] | None = None
+    alert_escalate_factor: Annotated[float, Field(gt=1, le=1_000)] = RateRules().factor
     alert_quiet_after_s: Annotated[float, Field(ge=10, le=30 * 86_400)] = AlertSettings().quiet_after.total_seconds()
 
 
@@ -46,7 +52,9 @@ def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings
             held_back=_listed(variables.alert_held_back),
         ),
         update_interval=timedelta(seconds=variables.alert_update_interval_s),
+        repeat_interval=timedelta(seconds=variables.alert_repeat_interval_s),
         quiet_after=timedelta(seconds=variables.alert_quiet_after_s),
+        rates=RateRules(bound=variables.alert_escalate_per_minute, factor=variables.alert_escalate_factor),
     )
 
 

@@ -6,14 +6,20 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from include.alerts.event import Category, severity_rank
+from include.alerts.rates import Trend
 from include.alerts.settings import AlertSettings
+
+NO_TREND = Trend()
 
 
 class State(StrEnum):
-    """A group takes records while it is open; there is at most one open group a stream and fingerprint."""
+    """Where a group is in its life; ``include.alerts.lifecycle`` says what leads from one to the next."""
 
-    OPEN = "open"
-    CLOSED = "closed"
+    NEW = "new"
+    ONGOING = "ongoing"
+    ESCALATING = "escalating"
+    RESOLVED = "resolved"
+    REGRESSED = "regressed"
 
 
 class Action(StrEnum):
@@ -32,14 +38,24 @@ class Decision(NamedTuple):
     due_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a message in Slack shows of its group: the count, and ``AlertGroup.looks``."""
+
+    count: int
+    looks: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGroup:
-    """A row of ``cali.alert_groups``.
+    """A row of ``cali.alert_groups``; there is one for each stream and fingerprint.
 
-    ``announced_count`` is the count that the message in Slack shows, ``announced_at`` when it was last written;
-    ``slack_channel`` and ``slack_ts`` are that message (no ``slack_ts``: it cannot be edited). ``latest_…`` is the
-    record that led the newest batch's increment. ``sample`` is the first record's message and stack trace.
-    ``replayed`` of ``count`` came by a replay.
+    ``announced_count`` and ``announced_looks`` are what the message in Slack shows, ``announced_at`` when it was last
+    written; ``slack_channel`` and ``slack_ts`` are that message (no ``slack_ts``: it cannot be edited). ``latest_…`` is
+    the record that led the newest batch's increment. ``sample`` is the first record's message and stack trace.
+    ``replayed`` of ``count`` came by a replay. ``said`` are the words of the newest transition. ``closed_at`` is when
+    the group was resolved, ``reopened_at`` when it came back for the last time, ``occurrences`` how often it opened.
+    ``rate_bound`` (records a minute) is what an escalating group is over.
     """
 
     id: int
@@ -74,22 +90,43 @@ class AlertGroup:
     latest_sub_sequence: int
     latest_arrived_at: datetime
     replayed: int = 0
+    said: str = ""
+    reopened_at: datetime | None = None
+    occurrences: int = 1
+    rate_bound: float | None = None
+    trend: Trend = NO_TREND
+    announced_looks: str = "new"
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_why: str | None = None
 
     @property
     def severity_rank(self) -> int:
         """How urgent the group is, 0 the most."""
         return severity_rank(self.severity)
 
+    @property
+    def looks(self) -> str:
+        """What a message shows beside the count and is worth an edit at once; growing old is not."""
+        state = State.NEW if self.state is State.ONGOING else self.state
+        return " ".join([state, *([f"acknowledged by {self.acknowledged_by}"] if self.acknowledged_by else [])])
+
+    def shown(self) -> Shown:
+        """Return what a message that is written now shows."""
+        return Shown(self.count, self.looks)
+
 
 def decide(group: AlertGroup, now: datetime, settings: AlertSettings) -> Decision:
     """Return what is to be told of a group at ``now``.
 
-    The reasons: ``first_sighting``, ``nothing_new``, ``within_interval`` (an update, held back until ``due_at``) and
-    ``interval_passed``. A message that cannot be edited is repeated at ``repeat_interval`` instead of
-    ``update_interval``.
+    The reasons: ``first_sighting``, ``looks_different`` (another state, or somebody is at it), ``nothing_new``,
+    ``within_interval`` (an update, held back until ``due_at``) and ``interval_passed``. A message that cannot be edited
+    is repeated at ``repeat_interval`` instead of ``update_interval``.
     """
     if group.announced_at is None:
         return Decision(Action.OPEN, "first_sighting", now)
+    if group.looks != group.announced_looks:
+        return Decision(Action.UPDATE, "looks_different", now)
     if group.count <= group.announced_count:
         return Decision(Action.NOTHING, "nothing_new", now)
     interval = settings.update_interval if group.slack_ts else settings.repeat_interval
@@ -97,12 +134,3 @@ def decide(group: AlertGroup, now: datetime, settings: AlertSettings) -> Decisio
     if due_at > now:
         return Decision(Action.UPDATE, "within_interval", due_at)
     return Decision(Action.UPDATE, "interval_passed", now)
-
-
-def is_quiet(group: AlertGroup, now: datetime, settings: AlertSettings) -> bool:
-    """Whether nothing was added to the group for so long that a return is a new occurrence.
-
-    It counts from when a batch was applied, not from when its records were written: a backlog of old records is one
-    occurrence, however far apart they lie.
-    """
-    return group.updated_at <= now - settings.quiet_after

@@ -1,12 +1,14 @@
 """A batch's events, folded into one increment a fingerprint."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from include.alerts.event import AlertEvent, Category, seen_at, severity_of, severity_rank
 from include.alerts.fingerprint import Fingerprint, OpenGroups, fingerprint, message_fingerprint
+from include.alerts.rates import minute_of
 
 # A group names this many services, pods and versions of each kind; a message has no room for more.
 MOST_NAMES = 20
@@ -23,7 +25,8 @@ class GroupIncrement:
 
     ``count`` records were seen between ``first_seen`` and ``last_seen``; ``severity`` is the most urgent of theirs;
     ``sample`` is the first of them. Every text can be stored: unstorable characters are replaced, lengths bounded.
-    ``replayed`` of the records came by a replay: all or none.
+    ``replayed`` of the records came by a replay: all or none. ``minutes`` are pairs of a minute's number and how many
+    records happened in it.
     """
 
     stream: str
@@ -38,6 +41,7 @@ class GroupIncrement:
     versions: tuple[str, ...]
     sample: AlertEvent
     replayed: int = 0
+    minutes: tuple[tuple[int, int], ...] = ()
 
 
 def group_events(
@@ -81,6 +85,7 @@ def _increment(found: Fingerprint, events: list[AlertEvent], *, replayed: bool) 
         versions=_names(event.attributes.get("version") for event in events),
         sample=_sample(first),
         replayed=len(events) if replayed else 0,
+        minutes=tuple(sorted(Counter(map(minute_of, times)).items())),
     )
 
 

@@ -18,20 +18,39 @@ class Delivery(StrEnum):
            ▲                  │
            ├──release─────────┤
            └──revive── parked ◄
+
+    A message that nobody needs any more before it was sent is ``withdrawn``.
     """
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
     PARKED = "parked"
+    WITHDRAWN = "withdrawn"
+
+
+WAITING = frozenset({Delivery.PENDING, Delivery.SENDING})
+DONE = frozenset({Delivery.SENT, Delivery.WITHDRAWN})
 
 
 class Kind(StrEnum):
-    """``open`` posts a group's message, ``update`` edits it, ``notice`` posts a text that belongs to no group."""
+    """What a message does.
+
+    ``open`` posts a group's message and ``update`` edits it; ``note`` is a reply in that message's thread, and ``call``
+    one that the channel sees too; ``notice`` posts a text that belongs to no group.
+    """
 
     OPEN = "open"
     UPDATE = "update"
+    NOTE = "note"
+    CALL = "call"
     NOTICE = "notice"
+
+
+PATIENT = frozenset({Kind.UPDATE, Kind.NOTE})
+"""Kinds that leave a channel's time to what is new, and that a dispatch in a hurry does not wait for."""
+REPLIES = frozenset({Kind.NOTE, Kind.CALL})
+"""Kinds that stand in the thread of their group's message, in the order in which they came about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from include.alerts.event import Category
 from include.alerts.filtering import FilterRules
+from include.alerts.rates import RateRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,9 +14,10 @@ class AlertSettings:
 
     ``update_interval`` is the least time between two edits of a group's message; ``repeat_interval`` takes its place
     where a message cannot be edited (webhooks) and every update is a new message. A group that nothing was added to
-    for ``quiet_after`` is closed. ``pace`` is the least time between two messages to one channel, ``update_pace`` that
-    between any message and an edit behind it: edits of many groups must not make what is new wait. ``lease`` is how
-    long a sender may take over one message before another looks after it: more than the messenger's time-out.
+    for ``quiet_after`` is resolved; one that was opened, or came back, ``young_for`` ago is ongoing; ``rates`` say when
+    one escalates. ``pace`` is the least time between two messages to one channel, ``update_pace`` that between any
+    message and an edit behind it: edits of many groups must not make what is new wait. ``lease`` is how long a sender
+    may take over one message before another looks after it: more than the messenger's time-out.
     Transient failures are repeated after ``backoff_first``, doubled each time up to ``backoff_ceiling``.
     """
 
@@ -25,6 +27,8 @@ class AlertSettings:
     update_interval: timedelta = timedelta(seconds=10)
     repeat_interval: timedelta = timedelta(hours=1)
     quiet_after: timedelta = timedelta(minutes=30)
+    young_for: timedelta = timedelta(minutes=5)
+    rates: RateRules = field(default_factory=RateRules)
     pace: timedelta = timedelta(seconds=1)
     update_pace: timedelta = timedelta(seconds=3)
     lease: timedelta = timedelta(seconds=90)

@@ -15,11 +15,14 @@ from psycopg.types.json import Jsonb
 from include.adapters.slack import MessageReference
 from include.alerts.event import Category
 from include.alerts.fingerprint import VERSION, OpenGroups
-from include.alerts.group import Action, AlertGroup, decide
+from include.alerts.group import AlertGroup, Shown
 from include.alerts.grouping import GroupIncrement
-from include.alerts.outbox import ApplyReport, Delivery, Kind, Notice, OutboxMessage
-from include.alerts.rows import Row, group_of, group_row, message_of, message_row, notice_row
+from include.alerts.growth import Batch, Change, grow, settle
+from include.alerts.lifecycle import Transition
+from include.alerts.outbox import REPLIES, ApplyReport, Delivery, Kind, Notice, OutboxMessage
+from include.alerts.rows import Row, group_of, group_row, message_of, notice_row, transition_of
 from include.alerts.settings import AlertSettings
+from include.alerts.telling import details_row, rows_to_tell
 from include.errors import ConfigurationError, FencedError
 from include.sql import query
 
@@ -48,14 +51,12 @@ class PostgresAlertStore:
             if increments and not fresh:
                 log.info("batch already applied batch_id=%s", batch_id)
                 return ApplyReport(applied=False)
-            self.close_quiet(now, settings)
             added = [increment for increment in increments if increment.category in fresh]
-            rows = [group_row(batch_id, increment, now, run_url, settings) for increment in added]
-            groups = [group_of(row) for row in self._insert("alert_group_add", rows)]
-            told = self._announce(groups, now, settings)
+            changes = grow(self._touched(added, now, settings), Batch(batch_id, run_url, added), now, settings)
+            told = self._keep(changes, now, settings)
         return ApplyReport(
             applied=True,
-            groups=len(groups),
+            groups=len(added),
             records=sum(increment.count for increment in added),
             opened=told.count(Kind.OPEN),
             updates=told.count(Kind.UPDATE),
@@ -69,16 +70,16 @@ class PostgresAlertStore:
 
     def enqueue(self, notice: Notice, now: datetime) -> bool:
         """Put a notice into the outbox, unless one of its key waits there."""
-        row = notice_row(notice, now)
         with self._transaction():
-            row["payload"] = Jsonb(row["payload"])
-            return self._connection.execute(query("alert_outbox_add"), row).rowcount == 1
+            return bool(self._put([notice_row(notice, now)]))
 
-    def close_quiet(self, now: datetime, settings: AlertSettings) -> int:
-        """Close the quiet groups."""
+    def settle(self, now: datetime, settings: AlertSettings) -> int:
+        """Take every group whose time has come to its next state."""
         with self._transaction():
-            parameters = {"now": now, "quiet_since": now - settings.quiet_after}
-            return self._connection.execute(query("alert_close_quiet"), parameters).rowcount
+            self._connection.execute(query("alert_lock"))
+            changes = settle(self._touched([], now, settings), now, settings)
+            self._keep(changes, now, settings)
+        return len(changes)
 
     def claim(self, now: datetime, settings: AlertSettings) -> OutboxMessage | None:
         """Take the next message and its channel's slot, in one transaction of its own."""
@@ -115,26 +116,29 @@ class PostgresAlertStore:
         self,
         message: OutboxMessage,
         reference: MessageReference,
-        announced_count: int,
+        shown: Shown | None,
         now: datetime,
         settings: AlertSettings,
     ) -> None:
         """Record that Slack has the message; the group's row is locked first, as ``apply`` does."""
         accepted = {"accepted_channel": reference.channel, "accepted_ts": reference.ts, "now": now}
         with self._transaction():
-            if message.group_id is not None:
-                self._one_group("alert_group_locked", {"id": message.group_id})
-            self._finish("alert_outbox_sent", message, accepted)
-            if message.group_id is None:
+            if message.group_id is None or message.kind in REPLIES:
+                self._finish("alert_outbox_sent", message, accepted)
                 return
+            self._one_group("alert_group_locked", {"id": message.group_id})
+            self._finish("alert_outbox_sent", message, accepted)
             announced = {
                 "id": message.group_id,
                 "slack_channel": reference.channel,
                 "slack_ts": reference.ts,
-                "announced_count": announced_count,
+                "announced_count": shown.count if shown else 0,
+                "announced_looks": shown.looks if shown else None,
                 "now": now,
             }
-            self._announce([self._one_group("alert_group_announced", announced)], now, settings)
+            group = self._one_group("alert_group_announced", announced)
+            details = details_row(group, now) if message.kind is Kind.OPEN else None
+            self._put([*rows_to_tell(group, (), now, settings), *([details] if details else [])])
 
     def release(
         self, message: OutboxMessage, error: str, retry_at: datetime, unresolved_since: datetime | None
@@ -162,6 +166,11 @@ class PostgresAlertStore:
         with self._transaction(), self._connection.cursor(row_factory=dict_row) as cursor:
             return [group_of(row) for row in cursor.execute(query("alert_groups"))]
 
+    def transitions(self, group_id: int) -> list[Transition]:
+        """Return a group's transitions, oldest first."""
+        with self._transaction(), self._connection.cursor(row_factory=dict_row) as cursor:
+            return [transition_of(row) for row in cursor.execute(query("alert_transitions"), {"group_id": group_id})]
+
     def messages(self) -> list[OutboxMessage]:
         """Return every message of the outbox, oldest first."""
         with self._transaction(), self._connection.cursor(row_factory=dict_row) as cursor:
@@ -174,11 +183,34 @@ class PostgresAlertStore:
         row = {"batch_id": batch_id, "category": category, "now": now}
         return self._connection.execute(query("alert_batch_register"), row).rowcount == 1
 
-    def _announce(self, groups: Sequence[AlertGroup], now: datetime, settings: AlertSettings) -> list[Kind]:
-        """Put what is to be told of the groups into the outbox; return the kinds of what was not there yet."""
-        decided = [(group, decide(group, now, settings)) for group in groups]
-        rows = [message_row(*pair, now) for pair in decided if pair[1].action is not Action.NOTHING]
-        return [Kind(row["kind"]) for row in self._insert("alert_outbox_add", rows)]
+    def _touched(
+        self, increments: Sequence[GroupIncrement], now: datetime, settings: AlertSettings
+    ) -> list[AlertGroup]:
+        """Return the increments' groups and those whose time has come, locked.
+
+        Without increments also those that escalate: they may have calmed down.
+        """
+        parameters = {
+            "streams": [increment.stream for increment in increments],
+            "fingerprints": [increment.fingerprint.value for increment in increments],
+            "quiet_since": now - settings.quiet_after,
+            "calming": not increments,
+        }
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            return [group_of(row) for row in cursor.execute(query("alert_groups_touched"), parameters)]
+
+    def _keep(self, changes: Sequence[Change], now: datetime, settings: AlertSettings) -> list[Kind]:
+        """Save groups and transitions, and put what is to be told into the outbox; return what was new there."""
+        rows = [group_row(change) for change in changes]
+        saved = self._insert("alert_group_save", [row | {"transitions": Jsonb(row["transitions"])} for row in rows])
+        told: list[Row] = []
+        for change, row in zip(changes, saved, strict=True):
+            told += rows_to_tell(replace(change.group, id=row["id"]), change.transitions, now, settings)
+        return self._put(told)
+
+    def _put(self, rows: Sequence[Row]) -> list[Kind]:
+        wrapped = [row | {"payload": Jsonb(row["payload"]) if row["payload"] else None} for row in rows]
+        return [Kind(row["kind"]) for row in self._insert("alert_outbox_add", wrapped)]
 
     def _insert(self, name: str, rows: Sequence[Row]) -> list[Row]:
         with self._connection.cursor(row_factory=dict_row) as cursor:

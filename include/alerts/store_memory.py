@@ -6,22 +6,16 @@ from datetime import datetime
 
 from include.adapters.slack import MessageReference
 from include.alerts.fingerprint import VERSION, OpenGroups
-from include.alerts.group import Action, AlertGroup, State, decide, is_quiet
-from include.alerts.grouping import MOST_NAMES, GroupIncrement
-from include.alerts.outbox import ApplyReport, Delivery, Kind, Notice, OutboxMessage
-from include.alerts.rows import Row, group_of, group_row, message_of, message_row, notice_row
+from include.alerts.group import AlertGroup, Shown, State
+from include.alerts.grouping import GroupIncrement
+from include.alerts.growth import Batch, Change, grow, settle
+from include.alerts.lifecycle import Transition, is_quiet
+from include.alerts.outbox import DONE, PATIENT, REPLIES, WAITING, ApplyReport, Delivery, Kind, Notice, OutboxMessage
+from include.alerts.rows import Row, message_of, notice_row
 from include.alerts.settings import AlertSettings
+from include.alerts.telling import details_row, rows_to_tell
 from include.errors import FencedError
 
-_FRESH_GROUP = {
-    "state": State.OPEN,
-    "batches": 1,
-    "closed_at": None,
-    "slack_channel": None,
-    "slack_ts": None,
-    "announced_count": 0,
-    "announced_at": None,
-}
 _FRESH_MESSAGE = {
     "state": Delivery.PENDING,
     "attempts": 0,
@@ -41,6 +35,7 @@ class InMemoryAlertStore:
         self._groups: dict[int, AlertGroup] = {}
         self._messages: dict[int, OutboxMessage] = {}
         self._batches: set[tuple[str, str]] = set()
+        self._transitions: list[tuple[int, Transition]] = []
         self._next_send_at: dict[str, datetime] = {}
         self._next_update_at: dict[str, datetime] = {}
 
@@ -57,12 +52,11 @@ class InMemoryAlertStore:
         if increments and not added:
             return ApplyReport(applied=False)
         self._batches |= {(batch_id, increment.category) for increment in added}
-        self.close_quiet(now, settings)
-        groups = [self._add(group_row(batch_id, increment, now, run_url, settings)) for increment in added]
-        told = [kind for group in groups for kind in self._announce(group, now, settings)]
+        changes = grow(list(self._groups.values()), Batch(batch_id, run_url, added), now, settings)
+        told = self._keep(changes, now, settings)
         return ApplyReport(
             applied=True,
-            groups=len(groups),
+            groups=len(added),
             records=sum(increment.count for increment in added),
             opened=told.count(Kind.OPEN),
             updates=told.count(Kind.UPDATE),
@@ -71,26 +65,26 @@ class InMemoryAlertStore:
     def former(self, now: datetime, settings: AlertSettings) -> OpenGroups:
         """Return the groups of former versions that are not quiet yet."""
         known = [group for group in self._groups.values() if group.fingerprint_version < VERSION]
-        still_open = [g for g in known if g.state is State.OPEN and not is_quiet(g, now, settings)]
+        still_open = [g for g in known if g.state is not State.RESOLVED and not is_quiet(g, now, settings)]
         return frozenset((group.stream, group.fingerprint) for group in still_open)
 
     def enqueue(self, notice: Notice, now: datetime) -> bool:
         """Put a notice into the outbox, unless one of its key waits there."""
         return self._put(notice_row(notice, now))
 
-    def close_quiet(self, now: datetime, settings: AlertSettings) -> int:
-        """Close the quiet groups."""
-        quiet = [g for g in self._groups.values() if g.state is State.OPEN and is_quiet(g, now, settings)]
-        for group in quiet:
-            self._groups[group.id] = replace(group, state=State.CLOSED, closed_at=now)
-        return len(quiet)
+    def settle(self, now: datetime, settings: AlertSettings) -> int:
+        """Take every group whose time has come to its next state."""
+        changes = settle(list(self._groups.values()), now, settings)
+        self._keep(changes, now, settings)
+        return len(changes)
 
     def claim(self, now: datetime, settings: AlertSettings) -> OutboxMessage | None:
         """Take the next message and its channel's slot."""
-        due = [message for message in self._messages.values() if self._due_at(message, now) <= now]
+        messages = self._messages.values()
+        due = [message for message in messages if self._due_at(message, now) <= now and not self._is_behind(message)]
         if not due:
             return None
-        message = min(due, key=lambda m: (m.kind is Kind.UPDATE, m.severity_rank, m.created_at, m.id))
+        message = min(due, key=lambda m: (m.kind in PATIENT, m.severity_rank, m.created_at, m.id))
         self._next_send_at[message.channel] = now + settings.pace
         self._next_update_at[message.channel] = now + settings.update_pace
         claimed = replace(
@@ -101,8 +95,8 @@ class InMemoryAlertStore:
 
     def next_due(self, *, updates: bool = True) -> datetime | None:
         """Return when the next message can be claimed."""
-        counted = [m for m in self._messages.values() if updates or m.kind is not Kind.UPDATE]
-        waiting = [m for m in counted if m.state in {Delivery.PENDING, Delivery.SENDING}]
+        counted = [m for m in self._messages.values() if updates or m.kind not in PATIENT]
+        waiting = [m for m in counted if m.state in WAITING and not self._is_behind(m)]
         return min((self._due_at(message, message.created_at) for message in waiting), default=None)
 
     def group(self, group_id: int) -> AlertGroup:
@@ -113,7 +107,7 @@ class InMemoryAlertStore:
         self,
         message: OutboxMessage,
         reference: MessageReference,
-        announced_count: int,
+        shown: Shown | None,
         now: datetime,
         settings: AlertSettings,
     ) -> None:
@@ -129,7 +123,7 @@ class InMemoryAlertStore:
                 "accepted_ts": reference.ts,
             },
         )
-        if message.group_id is None:
+        if message.group_id is None or message.kind in REPLIES:
             return
         group = self._groups[message.group_id]
         announced = replace(
@@ -137,10 +131,12 @@ class InMemoryAlertStore:
             slack_channel=reference.channel,
             slack_ts=reference.ts,
             announced_at=now,
-            announced_count=max(group.announced_count, announced_count),
+            announced_count=max(group.announced_count, shown.count if shown else 0),
+            announced_looks=shown.looks if shown else group.announced_looks,
         )
         self._groups[group.id] = announced
-        self._announce(announced, now, settings)
+        details = details_row(announced, now) if message.kind is Kind.OPEN else None
+        self._put_all([*rows_to_tell(announced, (), now, settings), *([details] if details else [])])
 
     def release(
         self, message: OutboxMessage, error: str, retry_at: datetime, unresolved_since: datetime | None
@@ -183,35 +179,46 @@ class InMemoryAlertStore:
         """Return every group, oldest first."""
         return list(self._groups.values())
 
+    def transitions(self, group_id: int) -> list[Transition]:
+        """Return a group's transitions, oldest first."""
+        return [moved for of, moved in self._transitions if of == group_id]
+
     def messages(self) -> list[OutboxMessage]:
         """Return every message of the outbox, oldest first."""
         return list(self._messages.values())
 
-    def _add(self, row: Row) -> AlertGroup:
-        fresh = group_of(
-            row | _FRESH_GROUP | {"id": len(self._groups) + 1, "opened_at": row["now"], "updated_at": row["now"]}
-        )
-        key = (fresh.stream, fresh.fingerprint)
-        of_key = [g for g in self._groups.values() if g.state is State.OPEN and (g.stream, g.fingerprint) == key]
-        group = _merged(of_key[0], fresh) if of_key else fresh
-        self._groups[group.id] = group
-        return group
+    def _keep(self, changes: Sequence[Change], now: datetime, settings: AlertSettings) -> list[Kind]:
+        told: list[Row] = []
+        for change in changes:
+            group = replace(change.group, id=change.group.id or len(self._groups) + 1)
+            self._groups[group.id] = group
+            self._transitions += [(group.id, moved) for moved in change.transitions]
+            told += rows_to_tell(group, change.transitions, now, settings)
+        return self._put_all(told)
 
-    def _announce(self, group: AlertGroup, now: datetime, settings: AlertSettings) -> list[Kind]:
-        decision = decide(group, now, settings)
-        if decision.action is Action.NOTHING:
-            return []
-        row = message_row(group, decision, now)
-        return [row["kind"]] if self._put(row) else []
+    def _put_all(self, rows: Sequence[Row]) -> list[Kind]:
+        return [row["kind"] for row in rows if self._put(row)]
 
     def _put(self, row: Row) -> bool:
-        waiting = {m.dedup_key for m in self._messages.values() if m.state is not Delivery.SENT}
-        if row["dedup_key"] in waiting:
-            return False
+        waiting = {m.dedup_key: m for m in self._messages.values() if m.state not in DONE}
+        known = waiting.get(row["dedup_key"])
+        if known is not None:
+            sooner = known.state is Delivery.PENDING and not known.attempts and row["due_at"] < known.next_attempt_at
+            if sooner:
+                self._messages[known.id] = replace(known, next_attempt_at=row["due_at"])
+            return sooner
         added = {"id": len(self._messages) + 1, "created_at": row["now"], "next_attempt_at": row["due_at"]}
         message = message_of(row | _FRESH_MESSAGE | added)
         self._messages[message.id] = message
         return True
+
+    def _is_behind(self, message: OutboxMessage) -> bool:
+        """Whether a reply has to wait for one before it in its thread."""
+        return message.kind in REPLIES and any(
+            earlier.group_id == message.group_id and earlier.id < message.id
+            for earlier in self._messages.values()
+            if earlier.kind in REPLIES and earlier.state in WAITING
+        )
 
     def _due_at(self, message: OutboxMessage, earliest: datetime) -> datetime:
         """Return when the message can be claimed; never, when it is sent or parked."""
@@ -222,37 +229,10 @@ class InMemoryAlertStore:
         else:
             return datetime.max.replace(tzinfo=earliest.tzinfo)
         at = max(at, self._next_send_at.get(message.channel, at))
-        return max(at, self._next_update_at.get(message.channel, at)) if message.kind is Kind.UPDATE else at
+        return max(at, self._next_update_at.get(message.channel, at)) if message.kind in PATIENT else at
 
     def _finish(self, message: OutboxMessage, outcome: Row) -> None:
         known = self._messages[message.id]
         if (known.state, known.attempts) != (Delivery.SENDING, message.attempts):
             raise FencedError(f"Another sender has claimed message {message.id} since; this one changes nothing")
         self._messages[message.id] = replace(known, lease_until=None, **outcome)
-
-
-def _merged(known: AlertGroup, fresh: AlertGroup) -> AlertGroup:
-    """Return the group with another batch's increment added, as ``alert_group_add.sql`` does it."""
-    return replace(
-        known,
-        severity=min(known, fresh, key=lambda group: group.severity_rank).severity,
-        count=known.count + fresh.count,
-        replayed=known.replayed + fresh.replayed,
-        batches=known.batches + 1,
-        first_seen=min(known.first_seen, fresh.first_seen),
-        last_seen=max(known.last_seen, fresh.last_seen),
-        updated_at=max(known.updated_at, fresh.updated_at),
-        services=_joined(known.services, fresh.services),
-        pods=_joined(known.pods, fresh.pods),
-        versions=_joined(known.versions, fresh.versions),
-        batch_id=fresh.batch_id,
-        run_url=fresh.run_url,
-        latest_shard_id=fresh.latest_shard_id,
-        latest_sequence_number=fresh.latest_sequence_number,
-        latest_sub_sequence=fresh.latest_sub_sequence,
-        latest_arrived_at=fresh.latest_arrived_at,
-    )
-
-
-def _joined(known: tuple[str, ...], fresh: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({*known, *fresh})[:MOST_NAMES])

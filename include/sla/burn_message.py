@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from include.alerts.mrkdwn import FALLBACK_LIMIT, HEADER_LIMIT, TEXT_LIMIT, fit
 from include.alerts.outbox import Message
-from include.alerts.rendering import FALLBACK_LIMIT, HEADER_LIMIT, TEXT_LIMIT, fit
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 HOUR = timedelta(hours=1)

@@ -115,12 +115,14 @@ def alert(stream: str) -> dict[str, object]:
 
 
 def sweep() -> dict[str, int]:
-    """Send what earlier runs left in the outbox."""
+    """Take groups whose time has come to their next state, and send what earlier runs left in the outbox."""
     from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
     from include.ledger.postgres import connected  # noqa: PLC0415
 
     with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
-        return notify(PostgresAlertStore(database), SWEEP_BUDGET_S, wait_for_updates=True)
+        alerts = PostgresAlertStore(database)
+        alerts.settle(utc_now(), alert_settings())
+        return notify(alerts, SWEEP_BUDGET_S, wait_for_updates=True)
 
 
 def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> dict[str, int]:

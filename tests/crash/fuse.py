@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from include.adapters.kinesis import StreamReader
 from include.adapters.object_store import ObjectStore
-from include.adapters.slack import Blocks, MessageReference, Messenger
+from include.adapters.slack import Blocks, MessageReference, Messenger, Reply
 from include.keys import Room
 from include.records import Checkpoint, Page, Shard, utc_now
 from include.sql import query
@@ -118,8 +118,8 @@ class FusedMessenger:
         self._fuse = fuse
         self._clock = clock
 
-    def post(self, channel: str, text: str, blocks: Blocks, key: str) -> MessageReference:
-        reference = self._inner.post(channel, text, blocks, key)
+    def post(self, channel: str, text: str, blocks: Blocks, key: str, reply: Reply | None = None) -> MessageReference:
+        reference = self._inner.post(channel, text, blocks, key, reply)
         self._fuse.reach(Point.POST_ACCEPTED)
         return reference
 
@@ -127,8 +127,10 @@ class FusedMessenger:
         self._inner.update(reference, text, blocks)
         self._fuse.reach(Point.EDIT_ACCEPTED)
 
-    def find(self, channel: str, key: str, since: datetime) -> MessageReference | None:
-        return self._inner.find(channel, key, since - self._clock.ahead)
+    def find(
+        self, channel: str, key: str, since: datetime, thread: MessageReference | None = None
+    ) -> MessageReference | None:
+        return self._inner.find(channel, key, since - self._clock.ahead, thread)
 
 
 BEFORE_COMMIT = {"advance_checkpoint": Point.DRAIN_UNCOMMITTED}

@@ -16,7 +16,7 @@ from include.alerts.contract import AlertStore
 from include.alerts.event import RecordIdentity, quality_event
 from include.alerts.fingerprint import VERSION, Fingerprint
 from include.alerts.former import message_value
-from include.alerts.group import AlertGroup
+from include.alerts.group import AlertGroup, Shown, State
 from include.alerts.grouping import group_events
 from include.alerts.outbox import Delivery, Kind, Message, Notice, OutboxMessage
 from include.alerts.settings import AlertSettings
@@ -114,13 +114,21 @@ def test_streams_do_not_share_a_group(store: AlertStore) -> None:
 
 
 @both_stores
-def test_a_quiet_group_is_closed_and_a_return_opens_another(store: AlertStore) -> None:
-    """There is one open group a fingerprint; after the quiet time the next record opens a new one with a new post."""
+def test_a_quiet_group_is_resolved_and_a_return_reopens_it(store: AlertStore) -> None:
+    """There is one group a fingerprint, for good; each step of its life is kept with its reason."""
     store.apply("b1", increments("x"), NOON, None, SETTINGS)
     later = NOON + SETTINGS.quiet_after
-    assert [store.close_quiet(later - SECOND, SETTINGS), store.close_quiet(later, SETTINGS)] == [0, 1]
-    report = store.apply("b2", increments("x"), later, None, SETTINGS)
-    assert (report.opened, [group.state for group in store.groups()]) == (1, ["closed", "open"])
+    assert [store.settle(later - SECOND, SETTINGS), store.settle(later, SETTINGS)] == [0, 1]
+    [resolved] = store.groups()
+    assert (resolved.state, resolved.closed_at) == (State.RESOLVED, later)
+    store.apply("b2", increments("x"), later + SECOND, None, SETTINGS)
+    [group] = store.groups()
+    assert (group.state, group.count, group.closed_at, group.occurrences) == (State.REGRESSED, 2, None, 2)
+    assert [(moved.before, moved.step.reason, moved.at, moved.batch_id) for moved in store.transitions(group.id)] == [
+        (None, "first_sighting", NOON, "b1"),
+        (State.NEW, "quiet", later, None),
+        (State.RESOLVED, "came_back", later + SECOND, "b2"),
+    ]
 
 
 @both_stores
@@ -135,8 +143,8 @@ def test_a_group_of_a_former_version_goes_on_until_it_is_quiet(store: AlertStore
         events = [event("disk 2 is full"), event("disk 3 is full")]
         store.apply(batch, group_events(events, former=store.former(at, SETTINGS)), at, None, SETTINGS)
     [former, _, present] = store.groups()
-    assert (former.fingerprint, former.count, former.state) == (value, 3, "closed")
-    assert (present.fingerprint_version, present.count, present.state) == (VERSION, 2, "open")
+    assert (former.fingerprint, former.count, former.state) == (value, 3, "resolved")
+    assert (present.fingerprint_version, present.count, present.state) == (VERSION, 2, "new")
     assert store.former(at, SETTINGS) == frozenset()
 
 
@@ -163,7 +171,7 @@ def test_a_claim_takes_the_message_and_the_channels_slot(store: AlertStore) -> N
 def test_claims_go_by_kind_urgency_and_age(store: AlertStore) -> None:
     """First posts before updates, ERROR before WARN, old before new."""
     store.apply("b1", increments("known", severity="FATAL"), NOON, None, SETTINGS)
-    store.mark_sent(claimed(store, NOON), REFERENCE, 1, NOON, SETTINGS)
+    store.mark_sent(claimed(store, NOON), REFERENCE, Shown(1, "new"), NOON, SETTINGS)
     now = NOON + 60 * SECOND
     warnings = increments("warning", severity="WARN")
     store.apply("b2", increments("known", severity="FATAL") + warnings, now, None, SETTINGS)
@@ -181,7 +189,7 @@ def test_a_sent_message_settles_the_groups_account(store: AlertStore) -> None:
     store.apply("b1", increments("x"), NOON, None, SETTINGS)
     message = claimed(store, NOON)
     store.apply("b2", increments("x"), NOON, None, SETTINGS)
-    store.mark_sent(message, REFERENCE, 1, NOON + SECOND, SETTINGS)
+    store.mark_sent(message, REFERENCE, Shown(1, "new"), NOON + SECOND, SETTINGS)
     store.apply("b3", increments("x"), NOON + SECOND, None, SETTINGS)
     group = store.group(message.group_id or 0)
     assert (group.slack_channel, group.slack_ts, group.announced_count, group.count) == ("C1", "1.0", 1, 3)
@@ -202,7 +210,7 @@ def test_a_lease_that_ended_passes_the_message_on_in_doubt(store: AlertStore) ->
     second = claimed(store, after)
     assert (second.attempts, second.unresolved_since) == (2, NOON)
     for late in (
-        lambda: store.mark_sent(first, REFERENCE, 1, after, SETTINGS),
+        lambda: store.mark_sent(first, REFERENCE, Shown(1, "new"), after, SETTINGS),
         lambda: store.release(first, "e", after, None),
         lambda: store.park(first, "e", after),
     ):
@@ -211,7 +219,7 @@ def test_a_lease_that_ended_passes_the_message_on_in_doubt(store: AlertStore) ->
     assert store.group(1).announced_count == 0
     third = claimed(store, after + SETTINGS.lease)
     assert (third.attempts, third.unresolved_since) == (3, NOON)
-    store.mark_sent(third, REFERENCE, 1, after, SETTINGS)
+    store.mark_sent(third, REFERENCE, Shown(1, "new"), after, SETTINGS)
 
 
 @both_stores
@@ -251,7 +259,7 @@ def test_a_channel_that_is_held_gives_nothing_out(store: AlertStore) -> None:
 def test_an_edit_leaves_room_for_what_is_new(store: AlertStore) -> None:
     """A channel takes an edit only when it has been quiet for longer than a new message has to wait."""
     store.apply("b1", increments("disk full"), NOON, None, SETTINGS)
-    store.mark_sent(claimed(store, NOON), REFERENCE, 1, NOON, SETTINGS)
+    store.mark_sent(claimed(store, NOON), REFERENCE, Shown(1, "new"), NOON, SETTINGS)
     store.apply("b2", increments("disk full", "no route"), NOON + SETTINGS.update_interval, None, SETTINGS)
     now = NOON + SETTINGS.update_interval
     assert claimed(store, now).kind is Kind.OPEN
@@ -270,7 +278,7 @@ def test_a_notice_waits_once(store: AlertStore) -> None:
     assert [store.enqueue(notice, NOON), store.enqueue(notice, NOON)] == [True, False]
     message = claimed(store, NOON)
     assert message.payload == {"text": "late", "blocks": [{"type": "divider"}]}
-    store.mark_sent(message, REFERENCE, 0, NOON, SETTINGS)
+    store.mark_sent(message, REFERENCE, Shown(0, "new"), NOON, SETTINGS)
     assert store.enqueue(notice, NOON) is True
 
 
@@ -296,7 +304,8 @@ def act(store: AlertStore, step: tuple[str, Any], number: int, now: datetime) ->
     """Do one random step on a store; return what it answered."""
     name, argument = step
     if name == "apply":
-        batch = [increment for word in sorted(argument) for increment in increments(*[word] * argument.count(word))]
+        words = [(word, argument.count(word)) for word in sorted(argument)]
+        batch = [one for word, many in words for one in increments(*[word] * many, occurred_at=now, arrived_at=now)]
         unique = {increment.fingerprint.value: increment for increment in batch}
         return store.apply(f"b{number % 7}", list(unique.values()), now, None, SETTINGS)
     if name == "claim":
@@ -304,12 +313,11 @@ def act(store: AlertStore, step: tuple[str, Any], number: int, now: datetime) ->
         if message is None or argument == "die":
             return message and (message.kind, message.attempts, message.unresolved_since)
         if argument == "sent":
-            count = store.group(message.group_id).count if message.group_id else 0
-            return store.mark_sent(message, REFERENCE, count, now, SETTINGS)
+            return store.mark_sent(message, REFERENCE, store.group(message.group_id or 0).shown(), now, SETTINGS)
         if argument == "release":
             return store.release(message, "e", now + 5 * SECOND, message.unresolved_since)
         return store.park(message, "e", now)
-    return store.revive(now) if name == "revive" else store.close_quiet(now, SETTINGS)
+    return store.revive(now) if name == "revive" else store.settle(now, SETTINGS)
 
 
 STEPS = st.one_of(
@@ -326,7 +334,7 @@ def test_twin_and_postgres_never_differ(migrated_uri: str, script: list[tuple[tu
     """Whatever is done to both stores in whatever order, they answer and hold the same."""
     with psycopg.connect(migrated_uri, autocommit=True) as connection:
         connection.execute(
-            "truncate cali.alert_batches, cali.alert_groups, cali.alert_outbox, cali.slack_channels restart identity"
+            "truncate cali.alert_batches, cali.alert_groups, cali.slack_channels restart identity cascade"
         )
         real, twin, now = PostgresAlertStore(connection), InMemoryAlertStore(), NOON
         for number, (step, seconds) in enumerate(script):
@@ -334,6 +342,8 @@ def test_twin_and_postgres_never_differ(migrated_uri: str, script: list[tuple[tu
             assert act(real, step, number, now) == act(twin, step, number, now)
             assert real.next_due() == twin.next_due()
         assert comparable(real) == comparable(twin)
+        lives = [[store.transitions(group.id) for group in store.groups()] for store in (real, twin)]
+        assert lives[0] == lives[1]
         for group in real.groups():
             waiting = [m for m in real.messages() if m.group_id == group.id and m.state is not Delivery.SENT]
             assert (group.announced_count == group.count) or bool(waiting), "a count that nobody will be told"

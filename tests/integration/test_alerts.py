@@ -12,6 +12,7 @@ from slack_sdk import WebClient
 from include.adapters.slack import MessageReference, OutcomeUnknownError, SlackApiMessenger
 from include.adapters.slack_memory import InMemoryMessenger
 from include.alerts.dispatch import dispatch
+from include.alerts.group import Shown
 from include.alerts.grouping import group_events
 from include.alerts.settings import AlertSettings
 from include.alerts.store import PostgresAlertStore
@@ -79,7 +80,7 @@ def test_a_killed_apply_leaves_nothing_and_its_retry_counts_once(
     with psycopg.connect(migrated_uri, autocommit=True) as connection:
         store = PostgresAlertStore(connection)
         with monkeypatch.context() as patch:
-            patch.setattr(PostgresAlertStore, "_announce", lambda *_: 1 / 0)
+            patch.setattr(PostgresAlertStore, "_put", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 store.apply("b1", increments("x", "x"), NOON, None, SETTINGS)
         assert (store.groups(), store.messages()) == ([], [])
@@ -156,13 +157,13 @@ def test_a_batch_and_an_answer_from_slack_never_wait_for_each_other(migrated_uri
         message = sender.claim(NOON, SETTINGS)
         assert message is not None
         reference = MessageReference("C1", "1.0")
-        answer = threading.Thread(target=sender.mark_sent, args=(message, reference, 1, NOON, SETTINGS))
+        answer = threading.Thread(target=sender.mark_sent, args=(message, reference, Shown(1, "new"), NOON, SETTINGS))
 
         class Interrupted(PostgresAlertStore):
-            def _announce(self, *arguments: Any) -> Any:
+            def _put(self, *arguments: Any) -> Any:
                 answer.start()
                 wait_for_lock(migrated_uri)
-                return super()._announce(*arguments)
+                return super()._put(*arguments)
 
         Interrupted(other).apply("b2", increments("x"), NOON, None, SETTINGS)
         answer.join()

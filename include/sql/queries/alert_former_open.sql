@@ -1,3 +1,3 @@
 select stream, fingerprint
 from cali.alert_groups
-where state = 'open' and fingerprint_version < %(version)s and updated_at > %(quiet_since)s
+where state <> 'resolved' and fingerprint_version < %(version)s and updated_at > %(quiet_since)s

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from include.adapters.slack import MessageRefusedError, OutcomeUnknownError, RateLimitedError
+from include.adapters.slack import MessageReference, MessageRefusedError, OutcomeUnknownError, RateLimitedError, Reply
 from include.adapters.slack_memory import InMemoryMessenger
 from include.alerts.dispatch import DispatchReport, dispatch
 from include.alerts.event import AlertEvent
+from include.alerts.group import Shown
 from include.alerts.grouping import group_events
 from include.alerts.outbox import Delivery, Message, Notice
 from include.alerts.settings import AlertSettings
@@ -108,7 +109,7 @@ def test_a_count_that_moves_while_it_is_sent_is_told_afterwards(road: Road, even
     assert claimed is not None
     reference = road.messenger.post(claimed.channel, "x", [], claimed.message_key)
     road.take(event("disk 2 full"))
-    road.store.mark_sent(claimed, reference, 1, road.clock(), road.settings)
+    road.store.mark_sent(claimed, reference, Shown(1, "new"), road.clock(), road.settings)
     road.dispatch(budget=15)
     assert road.shown() == ["ERROR payments: disk [num] full (2 times"]
 
@@ -286,14 +287,49 @@ def test_who_lost_the_lease_changes_nothing(road: Road, event: MakeEvent) -> Non
     assert road.states() == [Delivery.SENDING]
 
 
-def test_a_group_that_returns_after_a_quiet_time_is_told_anew(road: Road, event: MakeEvent) -> None:
-    """Half an hour without a record closes the group; the next record opens another with a message of its own."""
-    road.take(event("one"))
+def test_a_life_is_told_in_one_message_and_its_thread(road: Road, event: MakeEvent) -> None:
+    """Resolved: an edit and a reply. Back: an edit and a reply that the channel sees too."""
+    road.take(event("one", attributes={"version": "1.4"}))
     road.dispatch()
     road.clock.wait(1800)
+    assert road.store.settle(road.clock(), road.settings) == 1
+    road.dispatch(budget=20)
+    assert road.shown() == [
+        "Resolved: ERROR payments: one (once",
+        "Resolved: nothing new for 30 min (1 in all): ✅ ERROR payments: one",
+    ]
+    back = road.clock()
+    road.take(event("one", attributes={"version": "1.5"}, occurred_at=back, arrived_at=back))
+    road.dispatch(budget=20)
+    first, resolved, returned = road.messenger.messages
+    assert first.text.startswith("Back: ERROR payments: one (2 times")
+    assert returned.text.startswith("Back: after 30 min 3 s, since version 1.5 (before: 1.4) (2 in all)")
+    thread = MessageReference(first.channel, first.ts)
+    assert (first.reply, resolved.reply, returned.reply) == (None, Reply(thread), Reply(thread, broadcast=True))
+
+
+def test_replies_of_a_thread_come_in_their_order(road: Road, event: MakeEvent) -> None:
+    """A reply that failed holds up those behind it, and nothing else."""
     road.take(event("one"))
     road.dispatch()
-    assert (len(road.messenger.messages), [group.state for group in road.store.groups()]) == (2, ["closed", "open"])
+    for _ in range(2):
+        road.clock.wait(1800)
+        road.store.settle(road.clock(), road.settings)
+        road.take(event("one"))
+    # The edit goes last, the first reply first.
+    road.messenger.faults.append(TransientError("refused"))
+    road.dispatch(budget=60)
+    said = [message.text.partition(":")[0] for message in road.messenger.messages if message.reply]
+    assert said == ["Resolved", "Back", "Resolved", "Back"]
+
+
+def test_a_long_trace_goes_into_the_thread(road: Road, event: MakeEvent) -> None:
+    """The message has room for eight lines; the rest follows as a reply that nobody is notified of."""
+    road.take(event("\n".join(["boom", *[f"line {n}" for n in range(20)]])))
+    road.dispatch(budget=20)
+    first, details = road.messenger.messages
+    assert details.reply == Reply(MessageReference(first.channel, first.ts))
+    assert "line 19" in str(details.blocks)
 
 
 def test_an_empty_outbox_costs_no_wait(road: Road) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from include.alerts.environment import alert_settings
 from include.alerts.filtering import FilterRules
+from include.alerts.rates import RateRules
 from include.alerts.settings import AlertSettings
 from include.errors import ConfigurationError
 
@@ -25,7 +26,10 @@ def test_every_variable_reaches_its_setting() -> None:
             "CALI_ALERT_KEYWORDS": "card declined , /OOM|out of memory/",
             "CALI_ALERT_HELD_BACK": "health check,",
             "CALI_ALERT_UPDATE_INTERVAL_S": "2.5",
+            "CALI_ALERT_REPEAT_INTERVAL_S": "600",
             "CALI_ALERT_QUIET_AFTER_S": "60",
+            "CALI_ALERT_ESCALATE_PER_MINUTE": "100",
+            "CALI_ALERT_ESCALATE_FACTOR": "3",
         }
     )
     assert settings == AlertSettings(
@@ -35,7 +39,9 @@ def test_every_variable_reaches_its_setting() -> None:
             levels=("ERROR", "FATAL"), keywords=("card declined", "/OOM|out of memory/"), held_back=("health check",)
         ),
         update_interval=timedelta(seconds=2.5),
+        repeat_interval=timedelta(minutes=10),
         quiet_after=timedelta(seconds=60),
+        rates=RateRules(bound=100, factor=3),
     )
 
 

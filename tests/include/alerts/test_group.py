@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from include.alerts.event import Category
-from include.alerts.group import Action, AlertGroup, Decision, State, decide, is_quiet
+from include.alerts.group import Action, AlertGroup, Decision, State, decide
 from include.alerts.settings import AlertSettings
 
 
@@ -15,7 +15,7 @@ def group(noon: datetime) -> AlertGroup:
     """A group of five records, all of them told of at noon."""
     return AlertGroup(
         id=1, stream="logs", category=Category.RECORD, fingerprint="f" * 32, fingerprint_version=1,
-        severity="ERROR", service="payments", title="t", state=State.OPEN, count=5, batches=1, first_seen=noon,
+        severity="ERROR", service="payments", title="t", state=State.NEW, count=5, batches=1, first_seen=noon,
         last_seen=noon, opened_at=noon, updated_at=noon, closed_at=None, services=("payments",), pods=(),
         versions=(), sample="s", batch_id="b", run_url=None, channel="cali-alerts", slack_channel="C1",
         slack_ts="1.0", announced_count=5, announced_at=noon, latest_shard_id="s", latest_sequence_number="1",
@@ -53,10 +53,19 @@ def test_a_message_that_cannot_be_edited_is_repeated_rarely(
     assert decide(more, noon, settings).due_at == noon + timedelta(hours=1)
 
 
-def test_a_group_is_quiet_after_half_an_hour_without_a_batch(
-    group: AlertGroup, noon: datetime, settings: AlertSettings
-) -> None:
-    """Quiet counts from the last batch that added to the group, to the second."""
-    quiet_at = noon + timedelta(minutes=30)
-    answers = [is_quiet(group, at, settings) for at in (quiet_at - timedelta(seconds=1), quiet_at)]
-    assert answers == [False, True]
+def test_another_state_is_shown_at_once(group: AlertGroup, noon: datetime, settings: AlertSettings) -> None:
+    """A state that people act on waits for no interval, with or without a message that can be edited."""
+    resolved = replace(group, state=State.RESOLVED)
+    expected = Decision(Action.UPDATE, "looks_different", noon)
+    assert expected == decide(resolved, noon, settings) == decide(replace(resolved, slack_ts=None), noon, settings)
+
+
+def test_growing_old_is_no_edit(group: AlertGroup, noon: datetime, settings: AlertSettings) -> None:
+    """A group that is ongoing instead of new gives nobody a reason to look."""
+    assert decide(replace(group, state=State.ONGOING), noon, settings) == Decision(Action.NOTHING, "nothing_new", noon)
+
+
+def test_somebody_at_it_is_shown_at_once(group: AlertGroup, noon: datetime, settings: AlertSettings) -> None:
+    """An acknowledgement is an edit of its own."""
+    taken = replace(group, acknowledged_by="ann", acknowledged_at=noon)
+    assert decide(taken, noon, settings) == Decision(Action.UPDATE, "looks_different", noon)

@@ -288,7 +288,7 @@ def test_a_batchs_row_goes_after_the_last_of_its_objects(world: World) -> None:
     assert world.column("select 1 from cali.quality_results") == []
 
 
-def test_rows_of_alerts_go_when_their_group_is_closed_and_told(world: World) -> None:
+def test_rows_of_alerts_go_when_their_group_is_resolved_and_told(world: World) -> None:
     """A message that still waits keeps its group."""
     world.connection.execute(
         """
@@ -296,9 +296,9 @@ def test_rows_of_alerts_go_when_their_group_is_closed_and_told(world: World) -> 
             service, title, state, count, first_seen, last_seen, opened_at, updated_at, closed_at, services, pods,
             versions, sample, batch_id, channel, latest_shard_id, latest_sequence_number, latest_sub_sequence,
             latest_arrived_at)
-        select 'logs', 'record', name, 1, 'ERROR', 1, 'cart', 't', state, 1, at, at, at, at, at, '{}', '{}', '{}', '',
-            'b', 'c', 's', '1', 0, at
-        from (values ('told', 'closed'), ('waits', 'closed'), ('open', 'open')) as groups (name, state),
+        select 'logs', 'record', name, 1, 'ERROR', 1, 'cart', 't', state, 1, at, at, at, at,
+            case state when 'resolved' then at end, '{}', '{}', '{}', '', 'b', 'c', 's', '1', 0, at
+        from (values ('told', 'resolved'), ('waits', 'resolved'), ('open', 'new')) as groups (name, state),
              (values ('2026-01-01T00:00:00Z'::timestamptz)) as times (at)
         """
     )
