@@ -2,6 +2,8 @@
 
 import json
 import os
+from contextlib import nullcontext
+from datetime import timedelta
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -133,6 +135,23 @@ def test_what_no_drain_has_validated_is_for_the_steps_behind(drained: Servers) -
     with pytest.raises(AirflowSkipException, match="no batch waited"):
         stages.audit_drained("logs")
     assert stages.validate("logs")["batches"] == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("waited", "skips"), [(timedelta(0), True), (timedelta(minutes=1), False)])
+def test_what_a_drain_may_still_be_at_is_left_to_it(
+    servers: Servers, slack: None, monkeypatch: pytest.MonkeyPatch, waited: timedelta, skips: bool
+) -> None:
+    """A batch that was drained this moment does not start the steps behind; one that has waited for long does."""
+    del slack
+    drain_express(servers)
+    servers.put(event(5))
+    KinesisDrainOperator(task_id="drain", stream="logs").execute({"run_id": "next"})  # type: ignore[typeddict-item]
+    now = utc_now() + waited
+    monkeypatch.setattr(stages, "utc_now", lambda: now)
+    ended = pytest.raises(DownstreamTasksSkipped) if skips else nullcontext()
+    with ended:
+        assert stages.audit_drained("logs") == {"batches": 1, "published": 1, "quarantined": 0}
 
 
 @pytest.mark.integration
