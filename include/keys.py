@@ -6,7 +6,7 @@ Arrival rather than event time: a late event does not open an old partition agai
 goes where it would have gone.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 
@@ -19,6 +19,7 @@ class Room(StrEnum):
     DLQ = "dlq"
     QUALITY = "quality"
     COMPACTED = "compacted"
+    REPORTS = "reports"
 
 
 HOUR = timedelta(hours=1)
@@ -50,3 +51,8 @@ def compacted_key(stream: str, hour: datetime) -> str:
     """Return the key of the one object that holds all of an hour's published records."""
     name = f"{stream}-{hour.astimezone(UTC):%Y-%m-%d-%H}.parquet"
     return object_key(Room.COMPACTED, stream, hour, name)
+
+
+def daily_report_key(day: date, content: str, kind: str) -> str:
+    """Return the key of a day's report; ``content`` is a hash of what is in it, ``kind`` its file extension."""
+    return f"{Room.REPORTS}/daily/dt={day:%Y-%m-%d}/logs-{content}.{kind}"

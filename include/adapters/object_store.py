@@ -14,9 +14,11 @@ from include.errors import ConfigurationError, TransientError
 from include.records import Clock, utc_now
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 ABSENT = frozenset({"NoSuchKey", "404"})
+READ_AT_ONCE = 1 << 20
 MOST_DELETED_AT_ONCE = 1000
 """What S3's DeleteObjects takes."""
 
@@ -47,6 +49,14 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes.
+
+        Raises:
+            AbsentError: there is no such object.
+        """
+        ...
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object's bytes into a file, however large it is.
 
         Raises:
             AbsentError: there is no such object.
@@ -99,12 +109,13 @@ class S3ObjectStore:
     def get(self, key: str) -> bytes:
         """Return the object's bytes."""
         with explained(self._name(key)):
-            try:
-                return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-            except ClientError as error:
-                if code_of(error) in ABSENT:
-                    raise AbsentError(f"{self._name(key)} does not exist") from error
-                raise
+            return self._body(key).read()
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object's bytes into a file, a megabyte at a time."""
+        with explained(self._name(key)), path.open("wb") as file:
+            for chunk in self._body(key).iter_chunks(READ_AT_ONCE):
+                file.write(chunk)
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object on the server's side."""
@@ -147,6 +158,14 @@ class S3ObjectStore:
             for error in answer.get("Errors", ()):
                 raise TransientError(f"{self._name(error['Key'])} was not deleted: {error['Code']}; a later run will")
 
+    def _body(self, key: str) -> "StreamingBody":
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        except ClientError as error:
+            if code_of(error) in ABSENT:
+                raise AbsentError(f"{self._name(key)} does not exist") from error
+            raise
+
     def _name(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
 
@@ -170,6 +189,10 @@ class InMemoryObjectStore:
             return self.objects[key]
         except KeyError:
             raise AbsentError(f"{key} does not exist") from None
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object's bytes into a file."""
+        path.write_bytes(self.get(key))
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object."""

@@ -26,6 +26,7 @@ OF_ALL = ("asset_event", "import_error", "job")
 """Tables whose rows Airflow cannot tell apart by DAG, and whose old rows nobody needs."""
 PLATFORM_DAGS = (
     "compaction",
+    "daily_summary",
     "dlq_redrive",
     "housekeeping",
     "notify",

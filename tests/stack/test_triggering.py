@@ -26,6 +26,7 @@ FORMS: Mapping[str, Mapping[str, Value]] = {
     "logs_process": {},
     "notify": {},
     "sla_monitor": {},
+    "daily_summary": {"date": (TODAY - timedelta(days=1)).date().isoformat()},
     "sla_acknowledge": {"pipeline_name": "logs_drain", "by": "ada"},
     "replay": {"from_timestamp": TODAY - timedelta(days=1), "max_records": 100},
     "reconcile": {"from": TODAY - timedelta(days=1), "to": TODAY + timedelta(days=1)},

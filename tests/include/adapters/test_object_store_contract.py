@@ -32,6 +32,18 @@ def test_an_object_comes_back_byte_for_byte(store: ObjectStore, data: bytes) -> 
     assert store.get("raw/stream=logs/a.parquet") == data
 
 
+@pytest.mark.parametrize("data", [b"", b"x" * 3_000_000])
+def test_an_object_is_written_into_a_file(store: ObjectStore, tmp_path: Path, data: bytes) -> None:
+    """Byte for byte, in place of what the file held; what does not exist is named."""
+    store.put("clean/a", data)
+    target = tmp_path / "a"
+    target.write_bytes(b"what was there before")
+    store.get_file("clean/a", target)
+    assert target.read_bytes() == data
+    with pytest.raises(ConfigurationError, match="clean/b does not exist"):
+        store.get_file("clean/b", target)
+
+
 def test_a_second_put_replaces_the_object(store: ObjectStore) -> None:
     """A retry of the same key leaves one object."""
     store.put("a", b"1")

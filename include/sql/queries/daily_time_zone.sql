@@ -1,0 +1,1 @@
+select time_zone from cali.sla_definitions where pipeline_name = %(pipeline)s and sla_type = 'daily'
