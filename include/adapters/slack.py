@@ -199,17 +199,18 @@ class SlackApiMessenger:
 
 
 class SlackWebhookMessenger:
-    """A ``Messenger`` over incoming webhooks, one for each channel's name.
+    """A ``Messenger`` over incoming webhooks, one for each channel's name, and ``default`` for every other channel.
 
     A webhook can neither edit nor search. An update is therefore a new message with the group's whole count, and
     the group's decision spaces updates by ``repeat_interval`` when a reference has no ``ts``. ``find`` finds nothing,
     so a message whose outcome is unknown is sent again: it may appear twice, and is never lost.
     """
 
-    def __init__(self, clients: Mapping[str, WebhookClient]) -> None:
-        for client in clients.values():
+    def __init__(self, clients: Mapping[str, WebhookClient], default: WebhookClient | None = None) -> None:
+        for client in (*clients.values(), *([default] if default else [])):
             client.retry_handlers = []
         self._clients = clients
+        self._default = default
 
     def post(
         self,
@@ -232,7 +233,7 @@ class SlackWebhookMessenger:
         return None
 
     def _send(self, channel: str, text: str, blocks: Blocks) -> None:
-        client = self._clients.get(channel)
+        client = self._clients.get(channel, self._default)
         if client is None:
             raise ConfigurationError(f"No webhook for channel {channel}: add its Connection")
         what = f"The webhook of channel {channel}"

@@ -24,6 +24,8 @@ FORGOTTEN = (
     "compactions",
     "purges",
     "completions",
+    "failures",
+    "webhook",
 )
 """Tables whose old rows go, in this order; each has a query ``forget_<name>``."""
 

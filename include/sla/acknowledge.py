@@ -15,7 +15,7 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which violations: of a pipeline, where ``sla_type`` and ``window_start`` (None: each) do not narrow it down."""
+    """Which windows: a pipeline's, where ``sla_type`` and ``window_start`` (None: each) do not narrow it down."""
 
     pipeline_name: str
     sla_type: SlaType | None = None
@@ -40,8 +40,8 @@ def acknowledge(recorder: Recorder, selection: Selection, by: str, now: datetime
     name = by.strip()[:LONGEST_NAME]
     if not name:
         raise ConfigurationError("by is empty: name who acknowledges")
-    selected = _selected(recorder.definitions(), selection)
-    found = [one for definition_id in selected for one in recorder.violations(definition_id)]
+    chosen = selected(recorder.definitions(), selection)
+    found = [one for definition_id in chosen for one in recorder.violations(definition_id)]
     if selection.window_start is not None:
         found = [one for one in found if one.window_start == selection.window_start]
         if not found:
@@ -49,12 +49,17 @@ def acknowledge(recorder: Recorder, selection: Selection, by: str, now: datetime
                 f"window_start={selection.window_start.isoformat()} is no violation of {selection.pipeline_name}: "
                 "look into cali.sla_violations"
             )
-    done = sum(recorder.acknowledge(of, selection.window_start, name, now) for of in selected)
+    done = sum(recorder.acknowledge(of, selection.window_start, name, now) for of in chosen)
     log.info("acknowledged pipeline=%s by=%s windows=%d", selection.pipeline_name, name, done)
     return AcknowledgeReport(done, len(found) - done)
 
 
-def _selected(definitions: Mapping[int, Sequence[DefinitionVersion]], selection: Selection) -> list[int]:
+def selected(definitions: Mapping[int, Sequence[DefinitionVersion]], selection: Selection) -> list[int]:
+    """Return the ids of the definitions, deleted ones included, that a selection means.
+
+    Raises:
+        ConfigurationError: there never was one.
+    """
     found = [
         definition_id
         for definition_id, versions in definitions.items()

@@ -25,6 +25,9 @@ class Verdict(StrEnum):
     EXCUSED = "excused"
 
 
+COMPLETED_SINCE = "completed since"
+"""Why a missed window's verdict does not last, where nobody says anything else."""
+
 VIOLATIONS = frozenset({Verdict.LATE, Verdict.MISSED})
 """The verdicts that spend of the error budget."""
 
@@ -101,8 +104,19 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A span in which a miss is excused, of one pipeline or (None) of all; a row of ``cali.sla_maintenance``."""
+
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    announced_by: str
+    pipeline_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedVerdict:
-    """A row of ``cali.sla_verdicts``, or of ``cali.sla_verdict_corrections`` where ``replaced_at`` is set."""
+    """A row of ``cali.sla_verdicts``, or of ``cali.sla_verdict_corrections``: then it says when and why it went."""
 
     definition_id: int
     version: int
@@ -112,6 +126,7 @@ class RecordedVerdict:
     reason: str
     decided_at: datetime
     replaced_at: datetime | None = None
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +183,26 @@ class Recorder(Protocol):
         """Return missed windows that were completed up to ``now``, with when, the oldest first, at most so many."""
         ...
 
-    def correct(self, judgement: Judgement, now: datetime) -> bool:
-        """Put a verdict in the place of ``missed`` and keep the old one; return whether this call did it."""
+    def correct(
+        self,
+        judgement: Judgement,
+        now: datetime,
+        was: Verdict = Verdict.MISSED,
+        because: str = COMPLETED_SINCE,
+    ) -> bool:
+        """Put a verdict in another one's place and keep the old one; return whether this call did it.
+
+        A window that is no violation any more loses its row there. One that is new to the violations counts as told:
+        nobody is called today for what a look back has found.
+        """
+        ...
+
+    def maintenance(self) -> Sequence[Maintenance]:
+        """Return every span of maintenance in the order in which they begin."""
+        ...
+
+    def announce(self, maintenance: Maintenance, now: datetime) -> None:
+        """Write a span of maintenance down."""
         ...
 
     def verdicts(self, definition_id: int) -> Sequence[RecordedVerdict]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.errors import ConfigurationError
-from include.sla.contract import DefinitionVersion, Recorder
-from include.sla.verdict import judge_window
+from include.sla.contract import DefinitionVersion, Maintenance, Recorder
+from include.sla.verdict import excuse, judge_window
 from include.sla.windows import switched_off, windows
 
 log = logging.getLogger(__name__)
@@ -36,15 +36,15 @@ def judge(recorder: Recorder, now: datetime, most: int = MOST_WINDOWS) -> JudgeR
         TransientError: Postgres was away; what was judged stays.
     """
     report = JudgeReport()
-    known_since = recorder.known_since(now)
+    known_since, maintenance = recorder.known_since(now), recorder.maintenance()
     errors: list[ConfigurationError] = []
     for versions in recorder.definitions().values():
         try:
-            _judge(recorder, versions, now, known_since, most, report)
+            _judge(recorder, versions, now, known_since, maintenance, most, report)
         except ConfigurationError as error:
             log.warning("definition left out definition=%d error=%s", versions[0].definition_id, error)
             errors.append(error)
-    _correct(recorder, now, known_since, most, report)
+    _correct(recorder, now, known_since, maintenance, most, report)
     log.info("judged verdicts=%s corrected=%d more=%s", dict(report.verdicts), report.corrected, report.more)
     if errors:
         raise errors[0]
@@ -56,6 +56,7 @@ def _judge(
     versions: Sequence[DefinitionVersion],
     now: datetime,
     known_since: datetime,
+    maintenance: Sequence[Maintenance],
     most: int,
     report: JudgeReport,
 ) -> None:
@@ -67,15 +68,23 @@ def _judge(
             report.more = True
             return
         completed_at = recorder.first_completion(window, now)
-        judgement = judge_window(window, completed_at, now, known_since, switched_off=switched_off(versions, window))
+        excused = excuse(window, maintenance, switched_off=switched_off(versions, window))
+        judgement = judge_window(window, completed_at, now, known_since, excused)
         if judgement and recorder.record(judgement, now):
             report.verdicts[judgement.verdict] += 1
 
 
-def _correct(recorder: Recorder, now: datetime, known_since: datetime, most: int, report: JudgeReport) -> None:
+def _correct(
+    recorder: Recorder,
+    now: datetime,
+    known_since: datetime,
+    maintenance: Sequence[Maintenance],
+    most: int,
+    report: JudgeReport,
+) -> None:
     belated = recorder.belated(now, most)
     for window, completed_at in belated:
-        judgement = judge_window(window, completed_at, now, known_since)
+        judgement = judge_window(window, completed_at, now, known_since, excuse(window, maintenance))
         if judgement and recorder.correct(judgement, now):
             report.corrected += 1
     report.more |= len(belated) == most

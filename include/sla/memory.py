@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from include.sla.contract import (
+    COMPLETED_SINCE,
     VIOLATIONS,
     Completion,
     DefinitionVersion,
     Judgement,
+    Maintenance,
     RecordedVerdict,
     Verdict,
     Violation,
@@ -30,6 +32,7 @@ class InMemoryRecorder:
         self._verdicts: dict[Key, RecordedVerdict] = {}
         self._corrections: list[RecordedVerdict] = []
         self._violations: dict[Key, Violation] = {}
+        self._maintenance: list[Maintenance] = []
 
     def definitions(self) -> Mapping[int, Sequence[DefinitionVersion]]:
         """Return every definition's versions in their order."""
@@ -64,8 +67,7 @@ class InMemoryRecorder:
         self._verdicts[key] = _recorded(judgement, now)
         self._judgements[key] = judgement
         if judgement.verdict in VIOLATIONS:
-            violation = Violation(*key, judgement.window.due, detected_at=now, cause=judgement.reason)
-            self._violations[key] = _completed(violation, judgement, now) if judgement.completed_at else violation
+            self._violations[key] = _violation(judgement, now)
         return True
 
     def belated(self, now: datetime, most: int) -> Sequence[tuple[Window, datetime]]:
@@ -75,16 +77,34 @@ class InMemoryRecorder:
         found = ((window, self.first_completion(window, now)) for window in missed)
         return [(window, completed_at) for window, completed_at in found if completed_at][:most]
 
-    def correct(self, judgement: Judgement, now: datetime) -> bool:
-        """Put a verdict in the place of ``missed`` and keep the old one."""
+    def correct(
+        self,
+        judgement: Judgement,
+        now: datetime,
+        was: Verdict = Verdict.MISSED,
+        because: str = COMPLETED_SINCE,
+    ) -> bool:
+        """Put a verdict in another one's place and keep the old one."""
         key = _key(judgement.window)
         old = self._verdicts[key]
-        if old.verdict is not Verdict.MISSED:
+        if old.verdict is not was:
             return False
-        self._corrections.append(replace(old, replaced_at=now))
+        self._corrections.append(replace(old, replaced_at=now, because=because))
         self._verdicts[key] = _recorded(judgement, now)
-        self._violations[key] = _completed(self._violations[key], judgement, now)
+        self._judgements[key] = judgement
+        violation = self._violations.pop(key, None)
+        if judgement.verdict in VIOLATIONS:
+            known = violation or replace(_violation(judgement, now), notified_at=now)
+            self._violations[key] = _completed(known, judgement, now)
         return True
+
+    def maintenance(self) -> Sequence[Maintenance]:
+        """Return every span of maintenance."""
+        return sorted(self._maintenance, key=lambda one: one.starts_at)
+
+    def announce(self, maintenance: Maintenance, now: datetime) -> None:  # noqa: ARG002 - when is nobody's question here
+        """Write a span of maintenance down."""
+        self._maintenance.append(maintenance)
 
     def verdicts(self, definition_id: int) -> Sequence[RecordedVerdict]:
         """Return a definition's verdicts in the order of the windows."""
@@ -121,7 +141,17 @@ def _recorded(judgement: Judgement, now: datetime) -> RecordedVerdict:
     )
 
 
+def _violation(judgement: Judgement, now: datetime) -> Violation:
+    window = judgement.window
+    violation = Violation(*_key(window), window.due, detected_at=now, cause=judgement.reason)
+    return _completed(violation, judgement, now)
+
+
 def _completed(violation: Violation, judgement: Judgement, now: datetime) -> Violation:
+    recovered_at = now if judgement.completed_at else None
     return replace(
-        violation, completed_at=judgement.completed_at, minutes_late=judgement.minutes_late, recovered_at=now
+        violation,
+        completed_at=judgement.completed_at,
+        minutes_late=judgement.minutes_late,
+        recovered_at=recovered_at,
     )

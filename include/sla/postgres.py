@@ -10,10 +10,12 @@ import psycopg
 from psycopg.rows import class_row, dict_row, scalar_row
 
 from include.sla.contract import (
+    COMPLETED_SINCE,
     VIOLATIONS,
     Completion,
     DefinitionVersion,
     Judgement,
+    Maintenance,
     RecordedVerdict,
     SlaType,
     Verdict,
@@ -59,7 +61,7 @@ class PostgresRecorder:
             if self._connection.execute(query("sla_record"), values).rowcount != 1:
                 return False
             if judgement.verdict in VIOLATIONS:
-                self._connection.execute(query("sla_violate"), values)
+                self._connection.execute(query("sla_violate"), values | {"told_at": None})
         return True
 
     def belated(self, now: datetime, most: int) -> Sequence[tuple[Window, datetime]]:
@@ -68,15 +70,31 @@ class PostgresRecorder:
         moments = [row.pop("completed_at") for row in rows]
         return [(Window(**row), moment) for row, moment in zip(rows, moments, strict=True)]
 
-    def correct(self, judgement: Judgement, now: datetime) -> bool:
-        """Put a verdict in the place of ``missed`` and keep the old one."""
-        values = _values(judgement, now)
+    def correct(
+        self,
+        judgement: Judgement,
+        now: datetime,
+        was: Verdict = Verdict.MISSED,
+        because: str = COMPLETED_SINCE,
+    ) -> bool:
+        """Put a verdict in another one's place and keep the old one."""
+        values = _values(judgement, now) | {"was": was, "because": because, "told_at": now}
         with self._connection.transaction():
-            if self._connection.execute(query("sla_keep_missed"), values).rowcount != 1:
+            if self._connection.execute(query("sla_keep_verdict"), values).rowcount != 1:
                 return False
             self._connection.execute(query("sla_correct"), values)
-            self._connection.execute(query("sla_recover"), values)
+            change = "sla_violate" if judgement.verdict in VIOLATIONS else "sla_forgive"
+            self._connection.execute(query(change), values)
         return True
+
+    def maintenance(self) -> Sequence[Maintenance]:
+        """Return every span of maintenance."""
+        with self._connection.cursor(row_factory=class_row(Maintenance)) as cursor:
+            return cursor.execute(query("sla_maintenance")).fetchall()
+
+    def announce(self, maintenance: Maintenance, now: datetime) -> None:
+        """Write a span of maintenance down."""
+        self._connection.execute(query("sla_announce"), asdict(maintenance) | {"now": now})
 
     def verdicts(self, definition_id: int) -> Sequence[RecordedVerdict]:
         """Return a definition's verdicts in the order of the windows."""

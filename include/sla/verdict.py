@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from include.sla.contract import Completion, Judgement, Verdict, Window
+from include.sla.contract import Completion, Judgement, Maintenance, Verdict, Window
 
 
 def fulfils(completion: Completion, window: Window) -> bool:
@@ -21,8 +21,25 @@ def first_completion(window: Window, completions: Iterable[Completion], now: dat
     return min(moments, default=None)
 
 
+def excuse(window: Window, maintenance: Iterable[Maintenance], *, switched_off: bool = False) -> str | None:
+    """Return why a miss of the window is excused, or None.
+
+    Args:
+        window: the window.
+        maintenance: what was announced; it counts where it overlaps the time in which the window could be completed.
+        switched_off: whether the definition was disabled or deleted before the window could be missed.
+    """
+    if switched_off:
+        return "the definition was switched off before the deadline"
+    for one in maintenance:
+        concerned = one.pipeline_name in {None, window.pipeline_name}
+        if concerned and one.starts_at < window.limit and one.ends_at > window.start:
+            return f"maintenance: {one.reason} (announced by {one.announced_by})"
+    return None
+
+
 def judge_window(
-    window: Window, completed_at: datetime | None, now: datetime, known_since: datetime, *, switched_off: bool = False
+    window: Window, completed_at: datetime | None, now: datetime, known_since: datetime, excused: str | None = None
 ) -> Judgement | None:
     """Return what became of a window, or None as long as it may still be completed in time.
 
@@ -31,7 +48,7 @@ def judge_window(
         completed_at: when it was first completed, as far as the log of completions knows.
         now: the clock.
         known_since: since when that log is whole.
-        switched_off: whether its definition was disabled or deleted before the window could be missed.
+        excused: why a miss of it is excused; None: it is not.
     """
     if now < window.limit:
         return None
@@ -40,8 +57,8 @@ def judge_window(
     if window.start < known_since:
         reason = f"the log of completions is only whole since {known_since.isoformat()}"
         return Judgement(window, Verdict.UNKNOWN, reason, completed_at)
-    if switched_off:
-        return Judgement(window, Verdict.EXCUSED, "the definition was switched off before the deadline", completed_at)
+    if excused is not None:
+        return Judgement(window, Verdict.EXCUSED, excused, completed_at)
     if completed_at is None:
         return Judgement(window, Verdict.MISSED, "not completed")
     late = round((completed_at - window.due).total_seconds() / 60, 2)

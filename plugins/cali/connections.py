@@ -22,6 +22,7 @@ AWS = "aws_default"
 POSTGRES = "cali_postgres"
 SLACK = "slack_default"
 METADATA = "airflow_metadata"
+WEBHOOK = "cali_webhook"
 SLACK_TIMEOUT_S = 10
 
 HOW_TO_SET = {
@@ -30,6 +31,7 @@ HOW_TO_SET = {
     METADATA: "AIRFLOW_CONN_AIRFLOW_METADATA='postgres://airflow:PASSWORD@HOST:5432/airflow'",
     SLACK: """AIRFLOW_CONN_SLACK_DEFAULT='{"conn_type": "slack", "password": "xoxb-…"}' (or, for an incoming """
     """webhook, conn_type "slackwebhook" with the whole URL as its password)""",
+    WEBHOOK: """AIRFLOW_CONN_CALI_WEBHOOK='{"conn_type": "http", "host": "https://HOST/PATH", "password": "SECRET"}'""",
 }
 
 
@@ -87,15 +89,13 @@ def object_store(bucket: str, conn_id: str = AWS) -> "S3ObjectStore":
 def messenger(conn_id: str = SLACK) -> "Iterator[Messenger]":
     """Yield Slack by the provider's hook: the API with a bot token, or an incoming webhook."""
     from include.adapters.slack import SlackApiMessenger, SlackWebhookMessenger  # noqa: PLC0415
-    from include.alerts.environment import alert_settings  # noqa: PLC0415
 
     if connection(conn_id).conn_type == "slackwebhook":
         from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook  # noqa: PLC0415
 
         webhook = SlackWebhookHook(slack_webhook_conn_id=conn_id, timeout=SLACK_TIMEOUT_S)
-        settings = alert_settings()
         # A webhook belongs to one channel, whatever the message names.
-        yield SlackWebhookMessenger(dict.fromkeys([settings.alert_channel, settings.quality_channel], webhook.client))
+        yield SlackWebhookMessenger({}, default=webhook.client)
     else:
         from airflow.providers.slack.hooks.slack import SlackHook  # noqa: PLC0415
 

@@ -33,7 +33,9 @@ PLATFORM_DAGS = (
     "reconcile",
     "replay",
     "sla_acknowledge",
+    "sla_maintenance",
     "sla_monitor",
+    "sla_rebuild",
 )
 ROWS_AT_ONCE = 10_000
 FOUND = re.compile(r"^Checking table (\w+)$\s+^Found (\d+) rows", re.MULTILINE)

@@ -8,6 +8,7 @@ from airflow.sdk import DAG, Param, TriggerRule, task
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cali import assets
+from cali.failures import note_failure
 from cali.forms import filled, instant_param
 from cali.operators.kinesis_drain import KinesisDrainOperator
 from include.settings import stream_settings
@@ -28,6 +29,9 @@ DEFAULT_ARGUMENTS: "Mapping[str, Any]" = {
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(seconds=30),
     "execution_timeout": timedelta(minutes=10),
+    # What people are told when a service level is missed names the task that failed.
+    "on_failure_callback": note_failure,
+    "on_retry_callback": note_failure,
 }
 
 DRAIN_PARAMETERS = {

@@ -7,20 +7,26 @@ from include import streams
 from include.records import utc_now
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import psycopg
 
 
+WEBHOOK_BUDGET_S = 20.0
+"""How long a monitor's run may spend on the webhook; it comes each minute."""
+
+
 def judge() -> dict[str, object]:
-    """Give every due window its verdict, and tell of error budgets that burn; return counts by verdict.
+    """Judge every due window, tell of what is broken and of what burns, and send the webhook's events; return counts.
+
+    Each part is committed by itself, and one that fails holds up none behind it.
 
     Raises:
-        ConfigurationError: a definition's time zone is not known; the others are judged.
-        TransientError: Postgres was away; what was judged stays.
+        ConfigurationError: a definition's time zone is not known, or the webhook's Connection is wrong.
+        TransientError: Postgres was away; what was judged and told stays.
     """
-    from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
     from include.ledger.postgres import connected  # noqa: PLC0415
-    from include.sla.burns import watch_burns  # noqa: PLC0415
-    from include.sla.burns_postgres import PostgresBurnBook  # noqa: PLC0415
+    from include.sla.heartbeat import MONITOR, beat  # noqa: PLC0415
     from include.sla.judge import judge as judge_due  # noqa: PLC0415
     from include.sla.postgres import PostgresRecorder  # noqa: PLC0415
 
@@ -29,15 +35,35 @@ def judge() -> dict[str, object]:
         try:
             report = judge_due(PostgresRecorder(database), now)
         finally:
-            # Also where one definition is wrong: the others' budgets burn all the same.
-            burns = watch_burns(PostgresBurnBook(database), PostgresAlertStore(database), now)
-    return {
-        "verdicts": dict(report.verdicts),
-        "corrected": report.corrected,
-        "more": report.more,
-        "burns_begun": burns.begun,
-        "burns_ended": burns.ended,
-    }
+            # Also where one definition is wrong: people are told of the others all the same.
+            told = _tell(database, now)
+            beat(database, MONITOR, now)
+            sent = _deliver(database, now)
+    verdicts = {"verdicts": dict(report.verdicts), "corrected": report.corrected, "more": report.more}
+    return verdicts | told | {"webhook": sent}
+
+
+def _tell(database: "psycopg.Connection", now: "datetime") -> dict[str, object]:
+    from cali.incidents import desk  # noqa: PLC0415
+    from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
+    from include.sla.burns import watch_burns  # noqa: PLC0415
+    from include.sla.burns_postgres import PostgresBurnBook  # noqa: PLC0415
+    from include.sla.incidents.tell import tell  # noqa: PLC0415
+
+    told = tell(database, desk(database), now)
+    burns = watch_burns(PostgresBurnBook(database), PostgresAlertStore(database), now)
+    return {"told": dict(told), "burns_begun": burns.begun, "burns_ended": burns.ended}
+
+
+def _deliver(database: "psycopg.Connection", now: "datetime") -> dict[str, int]:
+    from cali.incidents import receiver  # noqa: PLC0415
+    from include.webhook.deliver import deliver  # noqa: PLC0415
+    from include.webhook.outbox import WebhookOutbox  # noqa: PLC0415
+
+    outbox = WebhookOutbox(database)
+    if not outbox.is_due(now) or (found := receiver()) is None:
+        return {}
+    return dict(deliver(outbox, found, WEBHOOK_BUDGET_S, utc_now))
 
 
 def tell_drained(database: "psycopg.Connection", stream: str, run_id: str, *, idle: bool) -> None:

@@ -44,6 +44,7 @@ MODULES = (
     "include.process.audit_stage",
     "include.process.validate_stage",
     "include.sla.burns_postgres",
+    "include.sla.incidents.tell",
     "include.sla.judge",
     "include.sla.postgres",
     "include.sla.progress",

@@ -28,6 +28,8 @@ FORMS: Mapping[str, Mapping[str, Value]] = {
     "sla_monitor": {},
     "daily_summary": {"date": (TODAY - timedelta(days=1)).date().isoformat()},
     "sla_acknowledge": {"pipeline_name": "logs_drain", "by": "ada"},
+    "sla_maintenance": {"from": TODAY - timedelta(days=3), "to": TODAY - timedelta(days=2), "reason": "a test"},
+    "sla_rebuild": {"from": TODAY - timedelta(days=3), "to": TODAY - timedelta(days=2), "reason": "a test"},
     "replay": {"from_timestamp": TODAY - timedelta(days=1), "max_records": 100},
     "reconcile": {"from": TODAY - timedelta(days=1), "to": TODAY + timedelta(days=1)},
     "dlq_redrive": {"dry_run": False, "records_per_second": 200},

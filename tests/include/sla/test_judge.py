@@ -318,12 +318,12 @@ def test_a_time_zone_that_nobody_knows_is_refused(connection: psycopg.Connection
 
 @pytest.mark.integration
 def test_everybody_begins_with_these_promises(connection: psycopg.Connection) -> None:
-    """The streams' lag, the batches, and the daily aggregation, which is off as long as there is none."""
+    """The streams' lag, the batches, and the daily aggregation."""
     rows = connection.execute(
         "select pipeline_name, sla_type, deadline_minutes, enabled from cali.sla_definitions order by 1"
     ).fetchall()
     assert rows == [
         ("consumer_batch", "hourly", 5, True),
-        ("daily_aggregation", "daily", 540, False),
+        ("daily_aggregation", "daily", 540, True),
         ("logs_drain", "realtime", 5, True),
     ]

@@ -12,6 +12,7 @@ from include.sla.contract import (
     Completion,
     DefinitionVersion,
     Judgement,
+    Maintenance,
     RecordedVerdict,
     Recorder,
     SlaType,
@@ -80,11 +81,12 @@ def completion(minutes: float, to: float | None = None, since: float | None = No
     )
 
 
-def recorded(judgement: Judgement, at: datetime, replaced_at: datetime | None = None) -> RecordedVerdict:
+def recorded(
+    judgement: Judgement, at: datetime, replaced_at: datetime | None = None, because: str | None = None
+) -> RecordedVerdict:
     """Return the row that a judgement becomes."""
-    return RecordedVerdict(
-        1, 1, WINDOW.start, WINDOW.end, judgement.verdict, judgement.reason, at, replaced_at=replaced_at
-    )
+    values = (1, 1, WINDOW.start, WINDOW.end, judgement.verdict, judgement.reason, at)
+    return RecordedVerdict(*values, replaced_at=replaced_at, because=because)
 
 
 def test_definitions_come_with_all_their_versions(recorder: Recorder) -> None:
@@ -170,7 +172,7 @@ def test_a_miss_that_is_completed_becomes_late_and_keeps_its_past(recorder: Reco
     assert not recorder.correct(LATE, at + MINUTE)
     assert recorder.belated(at, 10) == []
     assert recorder.verdicts(1) == [recorded(LATE, at)]
-    assert recorder.corrections(1) == [recorded(MISSED, LATER, replaced_at=at)]
+    assert recorder.corrections(1) == [recorded(MISSED, LATER, replaced_at=at, because="completed since")]
     assert recorder.violations(1) == [
         Violation(1, NOW, WINDOW.due, LATER, "not completed", LATE.completed_at, 15.0, recovered_at=at)
     ]
@@ -194,3 +196,39 @@ def test_whoever_acknowledges_first_stands(recorder: Recorder) -> None:
     assert recorder.acknowledge(2, None, "eve", LATER) == 0
     noted = [(one.acknowledged_by, one.acknowledged_at) for one in recorder.violations(1)]
     assert noted == [("bob", LATER + MINUTE), ("ada", LATER)]
+
+
+EXCUSED = Judgement(WINDOW, Verdict.EXCUSED, "maintenance: a new disk (announced by ada)")
+ON_TIME = Judgement(WINDOW, Verdict.ON_TIME, "completed in time", NOW + 50 * MINUTE)
+
+
+def test_a_corrected_verdict_takes_its_violation_along(recorder: Recorder) -> None:
+    """There is a violation exactly where the verdict is one, and the old verdict stays with the reason."""
+    recorder.record(MISSED, LATER)
+    assert not recorder.correct(ON_TIME, LATER + MINUTE, Verdict.LATE, "wrong")
+    assert recorder.correct(EXCUSED, LATER + MINUTE, Verdict.MISSED, "announced too late")
+    assert recorder.violations(1) == []
+    assert recorder.correct(MISSED, LATER + 2 * MINUTE, Verdict.EXCUSED, "it was not")
+    assert recorder.verdicts(1) == [recorded(MISSED, LATER + 2 * MINUTE)]
+    assert recorder.corrections(1) == [
+        recorded(MISSED, LATER, LATER + MINUTE, "announced too late"),
+        recorded(EXCUSED, LATER + MINUTE, LATER + 2 * MINUTE, "it was not"),
+    ]
+
+
+def test_what_a_look_back_finds_counts_as_told(recorder: Recorder) -> None:
+    """Nobody is called today for last week; a violation of today is yet to be told."""
+    recorder.record(ON_TIME, LATER)
+    assert recorder.correct(LATE, LATER + MINUTE, Verdict.ON_TIME, "the log was wrong")
+    (violation,) = recorder.violations(1)
+    assert (violation.notified_at, violation.minutes_late) == (LATER + MINUTE, 15.0)
+    assert recorder.belated(LATER + MINUTE, 10) == []
+
+
+def test_a_maintenance_is_on_record(recorder: Recorder) -> None:
+    """In the order in which they begin."""
+    second = Maintenance(LATER, LATER + MINUTE, "a new disk", "ada", "batch")
+    first = Maintenance(NOW, LATER, "the annual test", "bob")
+    for one in (second, first):
+        recorder.announce(one, NOW)
+    assert recorder.maintenance() == [first, second]

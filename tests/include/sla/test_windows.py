@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, takewhile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import ConfigurationError
@@ -136,6 +136,7 @@ def until(versions: list[DefinitionVersion], judged_until: datetime | None, end:
     return list(takewhile(lambda one: one.start < end, windows(versions, judged_until)))
 
 
+@settings(deadline=None)
 @given(histories())
 def test_windows_partition_time(versions: list[DefinitionVersion]) -> None:
     """None overlap, and between two lies nothing unless the definition was off there or begins anew."""
@@ -149,6 +150,7 @@ def test_windows_partition_time(versions: list[DefinitionVersion]) -> None:
             )
 
 
+@settings(deadline=None)
 @given(histories(), st.integers(0, 200))
 def test_windows_go_on_from_any_of_them(versions: list[DefinitionVersion], place: int) -> None:
     """Whoever knows the last window's end finds the same next ones."""
