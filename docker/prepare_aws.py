@@ -4,14 +4,13 @@ Streams come from `CALI_STREAMS`, endpoints and credentials from the environment
 """  # noqa: INP001 - a script, mounted into a container
 
 import logging
-import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import boto3
 
-from include.settings import stream_settings
+from include.settings import running_streams, stream_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -49,7 +48,7 @@ def create_buckets(s3: "S3Client", names: Iterable[str]) -> None:
 def main() -> int:
     """Prepare every stream's Kinesis stream and bucket; 0 when all are there."""
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    settings = [stream_settings(stream) for stream in os.environ.get("CALI_STREAMS", "logs").split()]
+    settings = [stream_settings(stream) for stream in running_streams()]
     create_streams(boto3.client("kinesis"), [stream.kinesis_stream for stream in settings])
     create_buckets(boto3.client("s3"), sorted({stream.bucket for stream in settings}))
     return 0

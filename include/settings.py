@@ -110,6 +110,11 @@ class StreamSettings(BaseModel):
         return BufferHints(max_records or self.max_records, self.max_bytes, self.profile().linger)
 
 
+def running_streams(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the streams that ``CALI_STREAMS`` names, separated by spaces or commas; the others rest."""
+    return tuple((environment.get("CALI_STREAMS") or "logs").replace(",", " ").split())
+
+
 def stream_settings(stream: str, environment: Mapping[str, str] = os.environ) -> StreamSettings:
     """Return a stream's settings.
 

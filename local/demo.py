@@ -38,8 +38,21 @@ CATCH_UP_S = 90.0
 """How long the end of a demo waits for the last records to be drained, processed and told."""
 SIMULATOR_STOP_S = 20.0
 
-OPTIONS: Mapping[str, str] = {"RATE": "100", "ERROR_RATE": "0.3", "MALFORMED_RATE": "0.01", "SEED": "", "DURATION": ""}
-"""The variables that go to the simulator as options, with the demo's defaults."""
+OPTIONS: Mapping[str, str] = {
+    "RATE": "100",
+    "ERROR_RATE": "0.3",
+    "FRAUD_RATE": "",
+    "MALFORMED_RATE": "0.01",
+    "SEED": "",
+    "DURATION": "",
+    "SPIKE_AFTER": "",
+    "SPIKE_SECONDS": "",
+    "SPIKE_FACTOR": "",
+}
+"""The variables that go to the simulator as options, with the demo's defaults.
+
+``<STREAM>_<OPTION>`` holds for one stream: ``TRANSACTIONS_RATE=2000``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +152,7 @@ def simulators(demo: Demo, environment: Mapping[str, str]) -> Iterator[list["sub
     with (demo.settings.run_dir / "log" / "simulator.log").open("ab") as log:
         try:
             for stream, journal in demo.journals.items():
-                command = [*_simulator_command(environment), "--stream", stream, "--journal", str(journal)]
+                command = [*_simulator_command(environment, stream), "--stream", stream, "--journal", str(journal)]
                 # In a process group of its own, so that Ctrl-C reaches the demo alone, which tells it once.
                 started.append(
                     subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log, process_group=0)
@@ -187,12 +200,15 @@ def prove(demo: Demo, connection: psycopg.Connection) -> dict[str, StreamSummary
     }
 
 
-def _simulator_command(environment: Mapping[str, str]) -> Sequence[str]:
-    given = {name: environment.get(name) or default for name, default in OPTIONS.items()}
+def _simulator_command(environment: Mapping[str, str], stream: str) -> Sequence[str]:
+    def asked(name: str) -> str:
+        return environment.get(f"{stream.upper()}_{name}") or environment.get(name) or ""
+
+    given = {name: asked(name) or default for name, default in OPTIONS.items()}
     options = [
         part for name, value in given.items() if value for part in (f"--{name.lower().replace('_', '-')}", value)
     ]
-    spike = [] if environment.get("SPIKE", "") in {"", "0"} else ["--spike"]
+    spike = [] if asked("SPIKE") in {"", "0"} else ["--spike"]
     return [sys.executable, "-m", "include.simulator", *options, *spike]
 
 

@@ -8,7 +8,7 @@ from local.servers.broker import Broker
 from local.servers.object_store import ObjectStore
 from local.servers.postgres import PostgresServer
 from local.servers.server import LOOPBACK
-from local.servers.slack import SlackServer
+from local.servers.slack import FRAUD_CHANNEL, SlackServer
 from local.settings import BUCKET, ROOT, Settings
 
 ADMIN = "admin"
@@ -96,6 +96,8 @@ def _project(settings: Settings) -> dict[str, str]:
         "CALI_BUCKET": BUCKET,
         "CALI_STREAMS": " ".join(settings.streams),
         "CALI_PACE": settings.pace,
+        "CALI_CARD_KEY": settings.secrets.card_key,
+        "CALI_TRANSACTIONS_ALERT_CHANNEL": FRAUD_CHANNEL,
         "CALI_AIRFLOW_URL": settings.airflow_url,
     }
 

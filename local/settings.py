@@ -62,6 +62,7 @@ class Secrets:
     aws_secret: str
     slack_token: str
     broker_password: str = field(default_factory=lambda: random.token_hex(16))
+    card_key: str = field(default_factory=lambda: random.token_hex(32))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from include import streams
 from include.alerts.filtering import FilterRules
 from include.alerts.rates import RateRules
 from include.alerts.settings import AlertSettings
@@ -46,6 +47,11 @@ def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings
     return AlertSettings(
         alert_channel=variables.alert_channel,
         quality_channel=variables.quality_channel,
+        channels={
+            stream: channel
+            for stream in streams.names()
+            if (channel := environment.get(f"CALI_{stream}_ALERT_CHANNEL".upper()))
+        },
         rules=FilterRules(
             levels=_listed(variables.alert_levels),
             keywords=_listed(variables.alert_keywords),

@@ -57,6 +57,7 @@ class AlertEvent:
 
     ``title`` is the message's first line. ``occurred_at`` (the producer's clock) and ``arrived_at`` (the stream's)
     are aware and UTC. ``attributes`` may name ``pod`` and ``version``; anything else is carried and not read.
+    ``group_by`` is what makes two records the same problem, where the stream knows; otherwise it is found out.
     """
 
     stream: str
@@ -70,6 +71,7 @@ class AlertEvent:
     identity: RecordIdentity
     attributes: Mapping[str, str] = field(default_factory=dict)
     category: Category = Category.RECORD
+    group_by: tuple[str, ...] = ()
 
 
 def severity_of(level: str) -> str:

@@ -39,16 +39,18 @@ class Fingerprint:
 def fingerprint(event: AlertEvent, former: OpenGroups = frozenset()) -> Fingerprint:
     """Return an event's fingerprint; the stream is no part of it, a store keeps each stream's groups apart.
 
-    A failed suite is known by its stream, name and failed expectations; a gap by its stream and reason; a stack trace
-    (Java or Python, in its own field or inside the message) by its chain of exceptions and the application's own
-    frames; anything else by service, level and the shape of its message. An event that belongs to one of the ``former``
-    groups gets that group's fingerprint.
+    A failed suite is known by its stream, name and failed expectations; a gap by its stream and reason; a record by
+    what its stream groups by, if it does; a stack trace (Java or Python, in its own field or inside the message) by its
+    chain of exceptions and the application's own frames; anything else by service, level and the shape of its message.
+    An event that belongs to one of the ``former`` groups gets that group's fingerprint.
     """
     if event.category is Category.QUALITY:
         suite, expectations = event.attributes[SUITE], event.attributes[EXPECTATIONS]
         return _of((_UNCHANGED, "quality", event.stream, suite, expectations), event.title)
     if event.category is Category.GAP:
         return _of((_UNCHANGED, "gap", event.stream, event.attributes[REASON]), event.title)
+    if event.group_by:
+        return _of((_UNCHANGED, "given", *event.group_by), event.title)
     chain = sections(event.stack_trace) if event.stack_trace else ()
     if not chain and "\n" in event.message:
         chain = sections(event.message)

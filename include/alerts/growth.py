@@ -82,7 +82,7 @@ def _opened(increment: GroupIncrement, batch: Batch, now: datetime, settings: Al
         versions=increment.versions,
         trend=Trend().plus(increment.minutes),
         sample=_sample_text(sample),
-        channel=settings.channel_for(increment.category),
+        channel=settings.channel_for(increment.category, increment.stream),
         slack_channel=None,
         slack_ts=None,
         announced_count=0,

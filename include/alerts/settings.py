@@ -1,5 +1,6 @@
 """Every choice that a user has about alerts, with its default."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from include.alerts.rates import RateRules
 class AlertSettings:
     """How alerts are filtered, told and paced.
 
+    ``channels`` are those of streams that tell in one of their own what is not about quality.
     ``update_interval`` is the least time between two edits of a group's message; ``repeat_interval`` takes its place
     where a message cannot be edited (webhooks) and every update is a new message. A group that nothing was added to
     for ``quiet_after`` is resolved; one that was opened, or came back, ``young_for`` ago is ongoing; ``rates`` say when
@@ -29,12 +31,15 @@ class AlertSettings:
     quiet_after: timedelta = timedelta(minutes=30)
     young_for: timedelta = timedelta(minutes=5)
     rates: RateRules = field(default_factory=RateRules)
+    channels: Mapping[str, str] = field(default_factory=dict)
     pace: timedelta = timedelta(seconds=1)
     update_pace: timedelta = timedelta(seconds=3)
     lease: timedelta = timedelta(seconds=90)
     backoff_first: timedelta = timedelta(seconds=2)
     backoff_ceiling: timedelta = timedelta(minutes=5)
 
-    def channel_for(self, category: Category) -> str:
-        """Return the channel that a category's groups are told in."""
-        return self.quality_channel if category is Category.QUALITY else self.alert_channel
+    def channel_for(self, category: Category, stream: str) -> str:
+        """Return the channel that a stream's groups of a category are told in."""
+        if category is Category.QUALITY:
+            return self.quality_channel
+        return self.channels.get(stream, self.alert_channel)

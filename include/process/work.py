@@ -9,6 +9,7 @@ from include.adapters.object_store import ObjectStore
 from include.errors import CaliError, FencedError, TransientError
 from include.ledger.ledger import Claim, Ledger, Stage, retry_delay
 from include.records import Clock
+from include.streams.loading import Loader
 from include.streams.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ class Workplace:
     """What a stage works with: the stream's contract, the adapters, who is working, and the clock.
 
     ``most`` is how many batches it may take. With ``hands_on`` a batch that fails for the first time is there to be
-    taken by somebody else at once, instead of after a rest.
+    taken by somebody else at once, instead of after a rest. ``loader`` fills the stream's own table, where it has one.
     """
 
     stream: Stream
@@ -33,6 +34,7 @@ class Workplace:
     clock: Clock
     most: int = BATCHES_AT_ONCE
     hands_on: bool = False
+    loader: Loader | None = None
 
 
 @dataclass(slots=True)

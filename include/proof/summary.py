@@ -1,5 +1,6 @@
 """What became of a stream: the ledger's counts, the proof from the journal, and how fast alerts were."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from statistics import quantiles
 import psycopg
 from psycopg.rows import dict_row
 
+from include import streams
 from include.adapters.object_store import ObjectStore
 from include.proof.compare import VALID, Accepted, Identity, compare, holdings
 from include.simulator.journal import JournalEntry
@@ -27,8 +29,9 @@ class Latency:
 class StreamSummary:
     """Counts of records, batches, groups and messages; ``lost`` and ``duplicated`` come from the proof alone.
 
-    ``redriven`` counts the events that redrives made good; the other counts of records are those of the drained
-    batches, which no redrive changes.
+    ``table_lost`` and ``table_duplicated`` hold the journal against the stream's own table, by identity, where it has
+    one: sound events that are not in it, and rows beyond an event's first. ``redriven`` counts the events that redrives
+    made good; the other counts of records are those of the drained batches, which no redrive changes.
     """
 
     produced: int
@@ -54,21 +57,25 @@ class StreamSummary:
     unpublished: int = 0
     quarantined_records: int = 0
     redriven: int = 0
+    table_lost: int = 0
+    table_duplicated: int = 0
 
     @property
     def ok(self) -> bool:
-        """Return whether nothing was lost, doubled or misjudged, every batch adds up, and an alert reached Slack.
+        """Return whether nothing was lost, doubled or misjudged, every batch adds up, and what there was reached Slack.
 
         A batch that still waits for a stage does not add up yet.
         """
         broken = self.lost or self.duplicated or self.misjudged or self.unconserved
+        broken = broken or self.table_lost or self.table_duplicated
         adds_up = (
             self.drained == self.valid + self.dead_lettered
             and self.valid == self.alertable + self.filtered
             and self.batches == self.published + self.quarantined
             and self.unpublished == self.quarantined_records
         )
-        return not broken and adds_up and self.slack_messages > 0
+        told = self.slack_messages > 0 or not self.alertable
+        return self.drained > 0 and not broken and adds_up and told
 
     def to_json(self) -> dict[str, object]:
         """Return the summary as JSON has it."""
@@ -86,6 +93,7 @@ def summarize(
     entries = {place: entry for entry in journal if (place := _place(entry))}
     proof = compare(_accepted(entries), holdings(store, stream))
     counts = ledger_counts(connection, stream)
+    table_lost, table_duplicated = table_differences(connection, stream, entries.values())
     return StreamSummary(
         produced=proof.produced,
         lost=proof.lost,
@@ -96,6 +104,8 @@ def summarize(
         malformed_produced=sum(entry.kind != VALID for entry in entries.values()),
         alert_latency_s=latency(alert_delays(connection, stream, entries, since)),
         wrong=proof.examples,
+        table_lost=table_lost,
+        table_duplicated=table_duplicated,
         **{name: counts[name] for name in _LEDGER_COUNTS},
     )
 
@@ -123,6 +133,21 @@ def ledger_counts(connection: psycopg.Connection, stream: str) -> dict[str, int]
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query("stream_summary"), {"stream": stream}).fetchone() or {}
     return {name: value for name, value in row.items() if isinstance(value, int)}
+
+
+def table_differences(
+    connection: psycopg.Connection, stream: str, entries: "Iterable[JournalEntry]"
+) -> tuple[int, int]:
+    """Return how many sound events the stream's own table lacks, and how many rows it has too many.
+
+    An event that its producer sent twice is one event.
+    """
+    make = streams.get(stream).loader
+    if make is None:
+        return 0, 0
+    rows = Counter(make(connection).loaded())
+    sent = {entry.event_id for entry in entries if entry.kind == VALID}
+    return len(sent - rows.keys()), rows.total() - len(rows)
 
 
 def alert_delays(

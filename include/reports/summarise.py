@@ -45,9 +45,9 @@ class Desk:
     clock: Clock
 
 
-def time_zone(store: ReportStore) -> str:
+def time_zone(store: ReportStore, pipeline: str = PIPELINE) -> str:
     """Return whose days are summarised: the service level's, or UTC without one."""
-    return store.time_zone(PIPELINE) or "UTC"
+    return store.time_zone(pipeline) or "UTC"
 
 
 def summarise(desk: Desk, day: Day, run_id: str) -> SavedReport:
@@ -61,7 +61,7 @@ def summarise(desk: Desk, day: Day, run_id: str) -> SavedReport:
         ConfigurationError: the day is not over, or events of it are not held any more.
         TransientError: some of the day's events are not drained or not processed yet, or a server was away.
     """
-    _check_that_it_is_over(desk, day)
+    check_that_it_is_complete(desk.store, STREAM, day, desk.clock())
     keys = _keys_to_read(desk, day)
     report = DailyReport(day, tally(day, _tables(desk.objects, keys)), desk.store.facts(day))
     parquet_key = _put(desk, day, to_parquet(to_table(day, report.logs)), "parquet")
@@ -84,20 +84,26 @@ def summarise(desk: Desk, day: Day, run_id: str) -> SavedReport:
     return saved
 
 
-def _check_that_it_is_over(desk: Desk, day: Day) -> None:
-    if day.end > desk.clock():
+def check_that_it_is_complete(store: ReportStore, stream: str, day: Day, now: datetime) -> None:
+    """Check that everything that arrived at a stream on a day is drained and has been through every stage.
+
+    Raises:
+        ConfigurationError: the day is not over.
+        TransientError: some of it is not drained, or not processed yet.
+    """
+    if day.end > now:
         raise ConfigurationError(f"{day.date} is not over in {day.time_zone}: choose an earlier date")
-
-
-def _keys_to_read(desk: Desk, day: Day) -> Sequence[str]:
-    ready = desk.store.readiness(STREAM, day)
+    ready = store.readiness(stream, day)
     if ready.drained_until is None or ready.drained_until < day.end or ready.unfinished:
         until = ready.drained_until.isoformat() if ready.drained_until else "nowhere"
         raise TransientError(
-            f"{day.date} is not complete: {STREAM} is drained up to {until}, and {ready.unfinished} of the day's "
-            "batches wait for a stage; a later try will find it complete, or look at the DAGs logs_drain and "
-            "logs_process"
+            f"{day.date} is not complete: {stream} is drained up to {until}, and {ready.unfinished} of the day's "
+            "batches wait for a stage; a later try will find it complete, or look at the DAGs "
+            f"{stream}_drain and {stream}_process"
         )
+
+
+def _keys_to_read(desk: Desk, day: Day) -> Sequence[str]:
     reading = desk.store.reading(STREAM, day)
     if reading.held != reading.published:
         raise ConfigurationError(
@@ -142,13 +148,13 @@ def _make_known(desk: Desk, report: DailyReport, saved: SavedReport) -> SavedRep
     return before
 
 
-def chosen_day(store: ReportStore, date: str | None, run_after: datetime) -> Day:
+def chosen_day(store: ReportStore, date: str | None, run_after: datetime, pipeline: str = PIPELINE) -> Day:
     """Return the day that a run is about: the date that was asked for, or the last one that was over when it was due.
 
     Raises:
         ConfigurationError: it is no date (YYYY-MM-DD), or the zone is not known.
     """
-    zone = time_zone(store)
+    zone = time_zone(store, pipeline)
     if date is None:
         return yesterday(run_after, zone)
     try:

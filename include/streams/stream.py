@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from include.alerts.event import AlertEvent
 from include.alerts.filtering import FilterRules
 from include.audit import AuditSuite
+from include.streams.loading import MakeLoader
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,11 @@ class Stream:
         clock_ahead: how long after its arrival an event may claim to have happened; later is a dead letter.
         suite: returns the Great Expectations suite of a staged batch.
         alertable: marks the staged rows that the alert rules let pass.
-        alert_columns: the staged columns that ``alertable`` and ``to_alert`` read, besides the lineage.
-        to_alert: turns a staged row that passed the filter into an alert event.
+        alert_columns: the columns that ``alertable`` and ``to_alert`` read, besides the lineage.
+        to_alert: turns a row that passed the filter into an alert event.
+        loader: makes what puts staged rows into a table of the stream's own; without one there is none. The rows then
+            are alertable as they are loaded: with the columns that loading adds.
+        ready: raises a ``ConfigurationError`` where a setting of the stream's own is missing or wrong.
     """
 
     name: str
@@ -42,3 +46,5 @@ class Stream:
     alertable: Callable[[pa.Table, FilterRules], pa.BooleanArray]
     alert_columns: tuple[str, ...]
     to_alert: Callable[[Mapping[str, Any]], AlertEvent]
+    loader: MakeLoader | None = None
+    ready: Callable[[], object] = lambda: None

@@ -17,7 +17,8 @@ from slack_sdk.errors import SlackClientError
 from local.servers.node import MODULES, node_command
 from local.servers.server import LOOPBACK
 
-CHANNELS = ("cali-alerts", "cali-quality")
+FRAUD_CHANNEL = "cali-fraud"
+CHANNELS = ("cali-alerts", "cali-quality", FRAUD_CHANNEL)
 _TIMEOUT_SECONDS = 2
 
 

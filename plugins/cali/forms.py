@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from include import streams
 from include.errors import ConfigurationError
+from include.settings import running_streams
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -22,7 +23,7 @@ def stream_param() -> Param:
 
 
 ALL = "all"
-"""The choice of every stream there is."""
+"""The choice of every stream that runs."""
 
 
 def streams_param() -> Param:
@@ -37,7 +38,7 @@ def chosen_streams(choice: str) -> list[str]:
     Raises:
         ConfigurationError: there is no such stream.
     """
-    return streams.names() if choice == ALL else [streams.get(choice).name]
+    return [streams.get(name).name for name in (running_streams() if choice == ALL else [choice])]
 
 
 def instant_param(title: str, description: str) -> Param:

@@ -36,6 +36,7 @@ PLATFORM_DAGS = (
     "sla_maintenance",
     "sla_monitor",
     "sla_rebuild",
+    "transactions_daily",
 )
 ROWS_AT_ONCE = 10_000
 FOUND = re.compile(r"^Checking table (\w+)$\s+^Found (\d+) rows", re.MULTILINE)

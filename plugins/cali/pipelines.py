@@ -11,12 +11,15 @@ from cali import assets
 from cali.failures import note_failure
 from cali.forms import filled, instant_param
 from cali.operators.kinesis_drain import KinesisDrainOperator
-from include.settings import stream_settings
+from cali.stream_page import StreamPage
+from include.settings import running_streams, stream_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
+
+__all__ = ["StreamPage", "drain_dag", "process_dag"]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEFAULT_ARGUMENTS: "Mapping[str, Any]" = {
@@ -62,13 +65,17 @@ def _check_form(context: "Context") -> None:
     filled(DrainForm, context["params"])
 
 
-def drain_dag(stream: str, doc_md: str) -> DAG:
-    """Return ``<stream>_drain``: Kinesis into raw micro-batches, one active run."""
+def drain_dag(stream: str, page: StreamPage) -> DAG:
+    """Return ``<stream>_drain``: Kinesis into raw micro-batches, one active run.
+
+    Of a stream that ``CALI_STREAMS`` does not name it runs by hand alone.
+    """
+    schedule = stream_settings(stream).profile().schedule
     with DAG(
         dag_id=f"{stream}_drain",
         description=f"Drain the {stream} stream from Kinesis into raw micro-batches on S3",
-        doc_md=doc_md,
-        schedule=stream_settings(stream).profile().schedule,
+        doc_md=page.drain(stream),
+        schedule=schedule if stream in running_streams() else None,
         start_date=START,
         catchup=False,
         max_active_runs=1,
@@ -104,12 +111,12 @@ def _drain_task(stream: str) -> None:
         ).expand(lane=list(range(lanes)))
 
 
-def process_dag(stream: str, doc_md: str) -> DAG:
+def process_dag(stream: str, page: StreamPage) -> DAG:
     """Return ``<stream>_process``: audit what a drain has validated; then validate, alert on and audit what it left."""
     with DAG(
         dag_id=f"{stream}_process",
         description=f"Validate, alert on, audit and publish the {stream} stream's micro-batches",
-        doc_md=doc_md,
+        doc_md=page.process(stream),
         schedule=[assets.raw_batches(stream)],
         start_date=START,
         catchup=False,

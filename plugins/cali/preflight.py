@@ -1,7 +1,6 @@
 """Before a start: ``python -m cali.preflight`` says which Connection or setting is missing, and how to set it."""
 
 import argparse
-import os
 import sys
 
 import pyarrow as pa
@@ -12,15 +11,15 @@ from include import streams
 from include.alerts.environment import alert_settings
 from include.alerts.filtering import alertable_mask
 from include.errors import ConfigurationError
-from include.settings import stream_settings
+from include.settings import running_streams, stream_settings
 
 
 def problems() -> list[str]:
     """Return a sentence for each Connection and each setting that is missing or wrong."""
     found = [str(missing(conn_id)) for conn_id in (AWS, POSTGRES, SLACK) if not _defined(conn_id)]
-    for name in os.environ.get("CALI_STREAMS", "logs").split():
+    for name in running_streams():
         try:
-            streams.get(name)
+            streams.get(name).ready()
             stream_settings(name)
         except ConfigurationError as error:
             found.append(str(error))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import psycopg
     from airflow.sdk import Context
 
+    from include.adapters.object_store import ObjectStore
     from include.alerts.contract import AlertStore
     from include.alerts.dispatch import DispatchReport
     from include.process.work import StageReport, Workplace
@@ -156,18 +157,26 @@ def run_url(context: "Context") -> str:
     return f"{base.rstrip('/')}/dags/{run.dag_id}/runs/{run.run_id}"
 
 
+def workplace(stream: str, store: "ObjectStore", database: "psycopg.Connection", owner: str) -> "Workplace":
+    """Return what a stream's stages work with: its ledger, and its own table where it has one, over one connection."""
+    from include.ledger.postgres import PostgresLedger  # noqa: PLC0415
+    from include.process.work import Workplace  # noqa: PLC0415
+
+    contract = streams.get(stream)
+    loader = contract.loader(database) if contract.loader else None
+    return Workplace(contract, store, PostgresLedger(database), owner, utc_now, loader=loader)
+
+
 @contextmanager
 def _workplace(stream: str) -> "Iterator[tuple[Workplace, AlertStore]]":
     from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
-    from include.ledger.postgres import PostgresLedger, connected  # noqa: PLC0415
-    from include.process.work import Workplace  # noqa: PLC0415
+    from include.ledger.postgres import connected  # noqa: PLC0415
 
     context = get_current_context()
     store = connections.object_store(stream_settings(stream).bucket)
     owner = f"{context['run_id']}/{context['ti'].task_id}"
     with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
-        place = Workplace(streams.get(stream), store, PostgresLedger(database), owner, utc_now)
-        yield place, PostgresAlertStore(database)
+        yield workplace(stream, store, database, owner), PostgresAlertStore(database)
         sla.tell_processed(database, context["run_id"])
 
 

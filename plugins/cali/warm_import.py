@@ -178,12 +178,12 @@ def _make_clients() -> None:
 
 def _build_dags() -> None:
     """Build every stream's DAGs, as each task does when it reads its DAG file, and forget them."""
-    from cali.pipelines import drain_dag, process_dag  # noqa: PLC0415 - see the module's docstring
+    from cali.pipelines import StreamPage, drain_dag, process_dag  # noqa: PLC0415 - see the module's docstring
     from include import streams  # noqa: PLC0415
 
     for name in streams.names():
-        drain_dag(name, "")
-        process_dag(name, "")
+        drain_dag(name, StreamPage())
+        process_dag(name, StreamPage())
 
 
 def _judge_empty_batches() -> None:

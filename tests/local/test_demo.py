@@ -226,7 +226,7 @@ def test_every_stream_has_to_be_proved(
 
 def command(environment: dict[str, str]) -> Any:
     """Return what the simulator makes of the command that it is started with."""
-    python, flag, module, *options = demo._simulator_command(environment)
+    python, flag, module, *options = demo._simulator_command(environment, "logs")
     assert (python, flag, module) == (sys.executable, "-m", "include.simulator")
     return parse(options)
 
@@ -259,7 +259,7 @@ def test_an_empty_option_is_an_unset_one() -> None:
 
 def running(settings: Settings, monkeypatch: pytest.MonkeyPatch, script: str) -> Any:
     """Run a script in the simulator's place, for one stream."""
-    monkeypatch.setattr(demo, "_simulator_command", lambda _: [sys.executable, "-c", script])
+    monkeypatch.setattr(demo, "_simulator_command", lambda *_: [sys.executable, "-c", script])
     journals = {"logs": settings.run_dir / "journal" / "logs.ndjson"}
     return demo.simulators(demo.Demo(settings, journals, utc_now()), {})
 

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from cali.operators.kinesis_drain import ENDED, KinesisDrainOperator
-from cali.pipelines import drain_dag
+from cali.pipelines import StreamPage, drain_dag
 from include.errors import ConfigurationError
 from tests.plugins.conftest import Servers
 from tests.plugins.test_kinesis_drain import CONTEXT, operator
@@ -118,16 +118,16 @@ def test_a_lane_that_does_not_exist_is_refused() -> None:
 def test_one_lane_is_a_plain_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the setting nothing is mapped, and no lane is any different from the whole stream."""
     monkeypatch.delenv("CALI_LANES", raising=False)
-    task: Any = drain_dag("logs", "").get_task("drain")
+    task: Any = drain_dag("logs", StreamPage()).get_task("drain")
     assert (task.is_mapped, task.lane, task.lanes, task.retries) == (False, 0, 1, 3)
 
 
 @pytest.mark.parametrize("variable", ["CALI_LANES", "CALI_LOGS_LANES"])
 def test_lanes_are_mapped_tasks_that_differ_in_nothing_else(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """Each has the form's values, the Asset and a lane of its own; one in trouble holds up the others for one retry."""
-    plain: Any = drain_dag("logs", "").get_task("drain")
+    plain: Any = drain_dag("logs", StreamPage()).get_task("drain")
     monkeypatch.setenv(variable, "3")
-    dag = drain_dag("logs", "")
+    dag = drain_dag("logs", StreamPage())
     mapped: Any = dag.get_task("drain")
     assert (dag.task_ids, mapped.is_mapped, mapped.expand_input.value) == (["drain"], True, {"lane": [0, 1, 2]})
     lanes = [mapped.unmap({"lane": number, "lanes": 3}) for number in range(3)]
@@ -139,7 +139,7 @@ def test_lanes_are_mapped_tasks_that_differ_in_nothing_else(monkeypatch: pytest.
 def test_the_form_reaches_every_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its values are rendered into each lane's task, and a misspelt one is refused there as well."""
     monkeypatch.setenv("CALI_LANES", "2")
-    mapped: Any = drain_dag("logs", "").get_task("drain")
+    mapped: Any = drain_dag("logs", StreamPage()).get_task("drain")
     for number in range(2):
         task = mapped.unmap({"lane": number, "lanes": 2})
         task.render_template_fields({"params": {"max_records": 500, "from_timestamp": None}})

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cali.operators.kinesis_drain import MOST_IDS, KinesisDrainOperator, _claim_check, _instant, _positive
-from cali.pipelines import drain_dag
+from cali.pipelines import StreamPage, drain_dag
 from include.drain.drain import DrainReport
 from include.drain.raw_batch import raw_batch
 from include.errors import ConfigurationError
@@ -237,7 +237,7 @@ def test_any_text_is_an_instant_or_a_configuration_error(text: str) -> None:
 )
 def test_the_forms_values_reach_the_operator(parameters: dict[str, Any], rendered: tuple[Any, Any]) -> None:
     """Rendered as the DAG renders them, an empty field stays empty, a number a number and a time a time."""
-    task: Any = drain_dag("logs", "").get_task("drain")
+    task: Any = drain_dag("logs", StreamPage()).get_task("drain")
     task.render_template_fields({"params": parameters})
     assert (_positive("max_records", task.max_records), _instant("from_timestamp", task.from_timestamp)) == rendered
 
@@ -245,7 +245,7 @@ def test_the_forms_values_reach_the_operator(parameters: dict[str, Any], rendere
 @pytest.mark.parametrize("wrong", [{"max_recods": 5}, {"max_records": 0}, {"from_timestamp": "2026-01-31T12:00:00"}])
 def test_a_misspelt_or_wrong_parameter_of_the_dag_is_refused(wrong: dict[str, Any]) -> None:
     """A key of `--conf` that the form does not have would otherwise be ignored, and all be drained."""
-    task: Any = drain_dag("logs", "").get_task("drain")
+    task: Any = drain_dag("logs", StreamPage()).get_task("drain")
     task._pre_execute_hook({"params": {"max_records": None, "from_timestamp": None}})
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         task._pre_execute_hook({"params": {"max_records": None, "from_timestamp": None} | wrong})

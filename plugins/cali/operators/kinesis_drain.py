@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -199,15 +199,12 @@ class KinesisDrainOperator(BaseOperator):
         return report, self._go_on(desk, len(report.batches))
 
     def _go_on(self, desk: "_Desk", batches: int) -> "Counts":
-        from cali.stages import express  # noqa: PLC0415
-        from include import streams  # noqa: PLC0415
-        from include.process.work import Workplace  # noqa: PLC0415
+        from cali.stages import express, workplace  # noqa: PLC0415
 
         # What an owner holds it may take again: lanes must not be taken for one another.
         owner = f"{desk.context['run_id']}/{self.task_id}" + (f"/{self.lane}" if self.lanes > 1 else "")
-        stream = streams.get(self.stream)
-        place = Workplace(stream, desk.store, desk.ledger, owner, utc_now, most=batches, hands_on=True)
-        return express(place, desk.database, desk.context)
+        place = workplace(self.stream, desk.store, desk.database, owner)
+        return express(replace(place, most=batches, hands_on=True), desk.database, desk.context)
 
     def _settings(self) -> StreamSettings:
         return self.settings or stream_settings(self.stream)

@@ -75,6 +75,8 @@ def test_a_sound_stream_is_ok() -> None:
         {"duplicated": 1},
         {"misjudged": 1},
         {"unconserved": 1},
+        {"table_lost": 1},
+        {"table_duplicated": 1},
         {"slack_messages": 0},
         {"drained": 11},
         {"valid": 8},

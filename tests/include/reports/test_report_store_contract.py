@@ -140,5 +140,7 @@ def test_the_zone_is_that_of_the_daily_service_level(connection: psycopg.Connect
     assert reports.time_zone("daily_aggregation") == "UTC"
     connection.execute("update cali.sla_definitions set time_zone = 'Asia/Seoul' where sla_type = 'daily'")
     assert (reports.time_zone("daily_aggregation"), reports.time_zone("logs_drain")) == ("Asia/Seoul", None)
-    enabled = connection.execute("select enabled from cali.sla_definitions where sla_type = 'daily'").fetchall()
+    enabled = connection.execute(
+        "select enabled from cali.sla_definitions where pipeline_name = 'daily_aggregation'"
+    ).fetchall()
     assert enabled == [(True,)]

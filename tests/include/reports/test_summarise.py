@@ -119,8 +119,8 @@ def test_the_same_day_again_replaces_its_report(site: Site) -> None:
 def test_a_backfill_makes_no_old_window_look_fresh(site: Site) -> None:
     """Friday's report, made on Sunday, makes Friday late, and Saturday is still missed."""
     connection = site.connection
-    connection.execute("delete from cali.sla_definitions where sla_type <> 'daily'")
-    connection.execute("delete from cali.sla_definition_versions where sla_type <> 'daily'")
+    connection.execute("delete from cali.sla_definitions where pipeline_name <> 'daily_aggregation'")
+    connection.execute("delete from cali.sla_definition_versions where pipeline_name <> 'daily_aggregation'")
     connection.execute("update cali.sla_definition_versions set valid_from = '2026-03-26' where version = 2")
     connection.execute("delete from cali.sla_definition_versions where version = 1")
     connection.execute("insert into cali.completion_log_horizon (known_since) values ('2026-03-26')")

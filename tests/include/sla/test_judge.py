@@ -326,4 +326,6 @@ def test_everybody_begins_with_these_promises(connection: psycopg.Connection) ->
         ("consumer_batch", "hourly", 5, True),
         ("daily_aggregation", "daily", 540, True),
         ("logs_drain", "realtime", 5, True),
+        ("transactions_daily", "daily", 540, False),
+        ("transactions_drain", "realtime", 5, False),
     ]

@@ -1,0 +1,1 @@
+select cali.transactions_day(day) from unnest(%(days)s::date[]) as day

@@ -1,0 +1,1 @@
+select tx_id from cali.transactions
