@@ -59,7 +59,11 @@ SERVER_DIED := --only-rerun "server closed the connection" --only-rerun "databas
 
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests, on two cores; some of them: make test ARGS="tests/include -k drain"
-	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 -m "not browser and not scale_out and not rivals" --reruns 1 $(SERVER_DIED))
+	@$(VENV)/bin/pytest $(or $(ARGS),--numprocesses 2 -m "not thorough and not browser and not scale_out and not rivals" --reruns 1 $(SERVER_DIED))
+
+.PHONY: test-thorough
+test-thorough: $(DEV_STAMP) ## Run the tests of the whole stack that take minutes: outages, every DAG by command, the benchmarks
+	@$(VENV)/bin/pytest $(or $(ARGS),tests -m thorough)
 
 .PHONY: test-browser
 test-browser: $(DEV_STAMP) ## Trigger every DAG by the form on its page, in a headless Chromium
@@ -115,10 +119,10 @@ INCLUDE_STAMP := $(INCLUDE_VENV)/.stamp-$(shell cat requirements-include.txt con
 .PHONY: test-include
 test-include: $(INCLUDE_STAMP) ## Run the tests of include/ in an environment without Airflow
 	@if $(INCLUDE_VENV)/bin/python -c 'import airflow' 2>/dev/null; then echo "$(INCLUDE_VENV) has Airflow: remove it" >&2; exit 1; fi
-	@$(INCLUDE_VENV)/bin/pytest tests/include -m "not integration" $(ARGS)
+	@$(INCLUDE_VENV)/bin/pytest tests/include --numprocesses 2 -m "not integration" $(ARGS)
 
 $(INCLUDE_VENV)/.stamp-%: | $(VENV)/bin/pip
 	$(VENV)/bin/python -m venv --clear $(INCLUDE_VENV)
 	$(INCLUDE_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-include.txt \
-		hypothesis pytest pytest-asyncio pytest-timeout
+		hypothesis pytest pytest-asyncio pytest-timeout pytest-xdist
 	@touch $@

@@ -40,6 +40,7 @@ def test_killed_workers_and_a_killed_scheduler_lose_nothing(running_stack: Runni
     assert running_stack.verdict() == PROVED
 
 
+@pytest.mark.thorough
 def test_idle_workers_that_are_killed_do_not_stop_the_job(running_stack: RunningStack) -> None:
     """One of them holds the lock of the tasks' queue, which nobody gives back; the work goes on all the same."""
     running_stack.settle()
@@ -53,6 +54,7 @@ def test_idle_workers_that_are_killed_do_not_stop_the_job(running_stack: Running
     assert running_stack.verdict() == PROVED
 
 
+@pytest.mark.thorough
 def test_a_killed_triggerer_loses_nothing(running_stack: RunningStack) -> None:
     """It is killed while it watches the stream; its successor takes the watch over and sees what came meanwhile."""
     watching = "select 1 from trigger where triggerer_id is not null and classpath like '%%KinesisBacklogTrigger'"
@@ -77,6 +79,7 @@ def _kill_scheduler_with_a_task_that_nobody_took(running_stack: RunningStack) ->
 # -- outages -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("away", ["s3", "slack", "ledger", "postgres"])
 def test_an_outage_is_told_and_loses_nothing(running_stack: RunningStack, away: str) -> None:
     """While records flow a server is away for ten seconds and more: it is named, and after its return all arrives."""

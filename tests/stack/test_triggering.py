@@ -81,6 +81,7 @@ def test_every_dag_is_tried(running_stack: RunningStack) -> None:
     assert {dag["dag_id"] for dag in dags} == set(FORMS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dag_id", FORMS)
 def test_a_dag_is_triggered_from_the_command_line(
     started_stack: RunningStack, runs_by_command: Mapping[str, str], dag_id: str
