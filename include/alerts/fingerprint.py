@@ -6,19 +6,23 @@ value until it closes.
 """
 
 import hashlib
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from include.alerts.event import EXPECTATIONS, REASON, SUITE, AlertEvent, Category, severity_of
 from include.alerts.former import message_value
 from include.alerts.masking import shape, template
+from include.alerts.redaction import may_stand_in, stand_in
 from include.alerts.traces import Section, sections
 
-VERSION = 2
+VERSION = 3
 """Of the whole: it tells which groups were opened under former rules."""
 _UNCHANGED = "1"
 _MESSAGE_RULE = "2"
+# Of a line that long the secrets are looked for; masking reads less of it.
+_LONGEST_LINE = 4_096
 
 OpenGroups = AbstractSet[tuple[str, str]]
 """Streams and fingerprints of groups that a former version opened."""
@@ -54,30 +58,55 @@ def fingerprint(event: AlertEvent, former: OpenGroups = frozenset()) -> Fingerpr
     chain = sections(event.stack_trace) if event.stack_trace else ()
     if not chain and "\n" in event.message:
         chain = sections(event.message)
-    if chain:
-        return _of_trace(chain)
-    return _of_message(event, former)
+    found = _of_trace(chain) if chain else _of_message(event)
+    if not former or (event.stream, found.value) in former:
+        return found
+    return next((old for old in _former(event, chain) if (event.stream, old.value) in former), found)
 
 
 def message_fingerprint(service: str, severity: str, line: str) -> Fingerprint:
     """Return the fingerprint of a message without a stack trace; ``severity`` is a level's usual name."""
+    return _of_template(service, severity, _template(line))
+
+
+def _of_message(event: AlertEvent) -> Fingerprint:
+    return message_fingerprint(event.service, severity_of(event.severity), _line(event))
+
+
+def _line(event: AlertEvent) -> str:
+    return event.message if template(event.message) else event.title
+
+
+def _template(line: str) -> str:
+    """Return the line's template without secrets: what is hidden from people makes no two groups of one."""
     masked = template(line)
+    if not may_stand_in(masked):
+        return masked
+    return template(stand_in(line.lstrip().partition("\n")[0][:_LONGEST_LINE]))
+
+
+def _of_template(service: str, severity: str, masked: str) -> Fingerprint:
     return _of((_MESSAGE_RULE, "message", service, severity, shape(masked)), masked or "(empty message)")
 
 
-def _of_message(event: AlertEvent, former: OpenGroups) -> Fingerprint:
-    line = event.message if template(event.message) else event.title
-    severity = severity_of(event.severity)
-    found = message_fingerprint(event.service, severity, line)
-    if former:
-        value = message_value(event.service, severity, line)
-        if (event.stream, value) in former:
-            return Fingerprint(value, VERSION - 1, found.title)
-    return found
+def _former(event: AlertEvent, chain: tuple[Section, ...]) -> Iterator[Fingerprint]:
+    """Yield the event's fingerprints under the former versions: 2 left secrets in, 1 had other masks, too."""
+    if chain:
+        yield replace(_of_chain(chain), version=2)
+        return
+    line, severity = _line(event), severity_of(event.severity)
+    second = _of_template(event.service, severity, template(line))
+    yield replace(second, version=2)
+    yield replace(second, value=message_value(event.service, severity, line), version=1)
 
 
 @lru_cache(maxsize=20_000)
 def _of_trace(chain: tuple[Section, ...]) -> Fingerprint:
+    """Return a trace's fingerprint; it may begin with a sentence instead of a type, and no secret tells that apart."""
+    return _of_chain(tuple(replace(section, exception=stand_in(section.exception)) for section in chain))
+
+
+def _of_chain(chain: tuple[Section, ...]) -> Fingerprint:
     root = chain[0]
     parts = [part for section in chain for part in (section.exception, *section.frames)]
     frames = [frame for section in chain for frame in section.frames]

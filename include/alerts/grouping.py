@@ -9,6 +9,7 @@ from datetime import datetime
 from include.alerts.event import AlertEvent, Category, seen_at, severity_of, severity_rank
 from include.alerts.fingerprint import Fingerprint, OpenGroups, fingerprint, message_fingerprint
 from include.alerts.rates import minute_of
+from include.alerts.redaction import redact_head
 
 # A group names this many services, pods and versions of each kind; a message has no room for more.
 MOST_NAMES = 20
@@ -24,9 +25,9 @@ class GroupIncrement:
     """What one batch adds to one group.
 
     ``count`` records were seen between ``first_seen`` and ``last_seen``; ``severity`` is the most urgent of theirs;
-    ``sample`` is the first of them. Every text can be stored: unstorable characters are replaced, lengths bounded.
-    ``replayed`` of the records came by a replay: all or none. ``minutes`` are pairs of a minute's number and how many
-    records happened in it.
+    ``sample`` is the first of them. Every text can be stored and shown: secrets are redacted, unstorable characters
+    replaced, lengths bounded. ``replayed`` of the records came by a replay: all or none. ``minutes`` are pairs of a
+    minute's number and how many records happened in it.
     """
 
     stream: str
@@ -95,8 +96,8 @@ def _most_urgent(levels: set[str]) -> str:
 
 
 def _names(values: Iterable[str | None]) -> tuple[str, ...]:
-    names = {_storable(value, LONGEST_NAME) for value in set(values) if value}
-    return tuple(sorted(names)[:MOST_NAMES])
+    names = sorted({value for value in values if value})[:MOST_NAMES]
+    return tuple(sorted({_storable(name, LONGEST_NAME) for name in names}))
 
 
 def _sample(event: AlertEvent) -> AlertEvent:
@@ -110,4 +111,4 @@ def _sample(event: AlertEvent) -> AlertEvent:
 
 
 def _storable(text: str, longest: int) -> str:
-    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:longest])
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", redact_head(text, longest))

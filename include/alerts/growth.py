@@ -98,6 +98,7 @@ def _grown(before: Change, increment: GroupIncrement, batch: Batch, now: datetim
     to = step(known, Seen(increment.first_seen, increment.versions, trend), now, settings)
     group = replace(
         known,
+        fingerprint_version=max(known.fingerprint_version, increment.fingerprint.version),
         severity=min(known.severity, increment.severity, key=severity_rank),
         count=known.count + increment.count,
         replayed=known.replayed + increment.replayed,

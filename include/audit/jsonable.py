@@ -1,10 +1,12 @@
-"""Values of any library, made fit for JSON and for Postgres' ``jsonb``."""
+"""Values of any library, made fit for JSON, for Postgres' ``jsonb`` and for people's eyes."""
 
 import math
 from collections.abc import Iterable, Mapping
 from datetime import date
 
 from typing_extensions import TypeAliasType
+
+from include.alerts.redaction import redact_head
 
 Json = TypeAliasType("Json", "bool | int | float | str | list[Json] | dict[str, Json] | None")
 
@@ -15,8 +17,9 @@ LONGEST_TEXT = 200
 def jsonable(value: object, longest_text: int = LONGEST_TEXT) -> Json:
     """Return the JSON value nearest to ``value``.
 
-    NaN, infinity and NaT become null, times become ISO 8601, numpy's scalars become Python's, a text is cut after
-    ``longest_text`` characters, and NUL, which ``jsonb`` refuses, becomes U+FFFD, a lone surrogate a question mark.
+    NaN, infinity and NaT become null, times become ISO 8601, numpy's scalars become Python's, a text is redacted and
+    cut after ``longest_text`` characters. NUL, which ``jsonb`` refuses, becomes U+FFFD, a lone surrogate a question
+    mark.
     """
     value = _plain(value)
     if value is None or isinstance(value, bool | int):
@@ -27,7 +30,7 @@ def jsonable(value: object, longest_text: int = LONGEST_TEXT) -> Json:
         return {_storable(str(key)): jsonable(item, longest_text) for key, item in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [jsonable(item, longest_text) for item in value]
-    return _cut(_storable(str(value)), longest_text)
+    return _cut(_storable(redact_head(str(value), longest_text + 1)), longest_text)
 
 
 def _plain(value: object) -> object:

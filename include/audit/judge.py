@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from include.alerts.redaction import redact, redact_field
 from include.audit.jsonable import Json, jsonable
 from include.audit.report import ExpectationOutcome, QualityReport
 from include.audit.suite import AuditSuite
@@ -50,8 +52,9 @@ def audit(table: pa.Table, suite: AuditSuite, now: datetime) -> QualityReport:
     started = time.perf_counter()
     try:
         verdicts = _judge(table, suite)
-    except Exception as error:  # whatever stops the judge is the verdict: not a pass
-        log.exception("the audit could not judge suite=%s rows=%d", suite.name, table.num_rows)
+    except Exception as error:  # noqa: BLE001 - whatever stops the judge is the verdict: not a pass
+        reason = redact("".join(format_exception(error)))  # a record's value may be in it
+        log.error("the audit could not judge suite=%s rows=%d %s", suite.name, table.num_rows, reason)  # noqa: TRY400
         verdicts = _Verdicts((_unjudged(error),), _gx_version())
     successful = sum(outcome.success for outcome in verdicts.outcomes)
     return QualityReport(
@@ -168,7 +171,7 @@ def _outcome(verdict: "ExpectationValidationResult") -> ExpectationOutcome:
         element_count=result.get("element_count"),
         unexpected_count=result.get("unexpected_count"),
         unexpected_percent=_number(result.get("unexpected_percent")),
-        samples=_distinct(result.get("partial_unexpected_list") or ()),
+        samples=_distinct(result.get("partial_unexpected_list") or (), _columns_of(kwargs)),
         exception=exception,
     )
 
@@ -201,7 +204,15 @@ def _number(value: object) -> float | None:
     return float(plain) if isinstance(plain, int | float) else None
 
 
-def _distinct(values: Sequence[object]) -> tuple[Json, ...]:
-    """Return the values without repetition, in their order."""
-    plain = [jsonable(value) for value in values[:SAMPLES]]
+def _distinct(values: Sequence[object], columns: Sequence[str]) -> tuple[Json, ...]:
+    """Return the values without repetition, in their order, redacted as values of their columns."""
+    plain = [_shown(jsonable(value), columns) for value in values[:SAMPLES]]
     return tuple({repr(value): value for value in plain}.values())
+
+
+def _shown(value: Json, columns: Sequence[str]) -> Json:
+    """Return a column's value, or what is shown instead; of several columns a value is redacted by its looks alone."""
+    if not isinstance(value, str | int) or len(columns) != 1:
+        return value
+    shown = redact_field(columns[0], str(value))
+    return value if shown == str(value) else shown

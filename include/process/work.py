@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from traceback import format_exception
 
 from include.adapters.object_store import ObjectStore
+from include.alerts.redaction import redact
 from include.errors import CaliError, FencedError, TransientError
 from include.ledger.ledger import Claim, Ledger, Stage, retry_delay
 from include.records import Clock
@@ -66,7 +68,7 @@ def work_off(place: Workplace, stage: Stage, do: Callable[[Claim, StageReport], 
         CaliError: what the first failing batch met.
     """
     report = StageReport()
-    errors: list[Exception] = []
+    errors: list[CaliError] = []
     now = place.clock()
     claims = place.ledger.claim(place.stream.name, stage, place.owner, place.most, LEASE, now)
     for claim in claims:
@@ -75,12 +77,21 @@ def work_off(place: Workplace, stage: Stage, do: Callable[[Claim, StageReport], 
         except FencedError as error:
             log.info("batch left to another run batch=%s stage=%s reason=%s", claim.batch_id, stage, error)
         except Exception as error:  # noqa: BLE001 - a batch's own trouble, whatever it is, must not hold up the others
-            log.warning("batch given back batch=%s stage=%s error=%s", claim.batch_id, stage, error)
-            place.ledger.release(claim, f"{type(error).__name__}: {error}", place.clock() + _rest(place, claim, error))
-            errors.append(error)
+            reason = redact(f"{type(error).__name__}: {error}")
+            log.warning("batch given back batch=%s stage=%s error=%s", claim.batch_id, stage, reason)
+            place.ledger.release(claim, reason, place.clock() + _rest(place, claim, error))
+            errors.append(_told(stage, error))
     if errors:
-        raise errors[0] if isinstance(errors[0], CaliError) else CaliError(f"{stage}: {errors[0]!r}") from errors[0]
+        raise errors[0]
     return report
+
+
+def _told(stage: Stage, error: Exception) -> CaliError:
+    """Return what a task may end with: Airflow logs it as it is, and a library's error may quote a record."""
+    if isinstance(error, CaliError):
+        return error
+    log.warning("stage=%s %s", stage, redact("".join(format_exception(error))))
+    return CaliError(f"{stage}: {redact(repr(error))}")
 
 
 def _rest(place: Workplace, claim: Claim, error: Exception) -> timedelta:

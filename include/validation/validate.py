@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
+from include.alerts.redaction import redact
 from include.drain.payloads.undecodable import explanation
 from include.drain.raw_batch import DECODE_ERROR
 from include.errors import ConservationError
@@ -161,7 +162,8 @@ def _refusal(index: int, error: Exception) -> Refusal:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     more = error.error_count() - 1
     path = ".".join(str(part) for part in first["loc"])
-    message = f"{path}: {first['msg']}" if path else first["msg"]
+    # A record's own names for fields are part of the path, and may be anything.
+    message = redact(f"{path}: {first['msg']}" if path else first["msg"])
     return Refusal(index, first["type"], path, f"{message} (and {more} more)" if more else message)
 
 

@@ -14,6 +14,7 @@ with saved as (
         %(acknowledged_by)s, %(acknowledged_at)s, %(acknowledged_why)s
     )
     on conflict (stream, fingerprint) do update set
+        fingerprint_version = excluded.fingerprint_version,
         severity = excluded.severity,
         severity_rank = excluded.severity_rank,
         state = excluded.state,

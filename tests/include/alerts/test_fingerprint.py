@@ -59,10 +59,10 @@ PYTHON_ELSEWHERE = (
     PYTHON.replace("20260301", "20260402").replace("line 12", "line 14").replace("SKU-1", "SKU-77").replace("40", "41")
 )
 PINNED = [
-    ("a86116f190bb1a834b5646bdbe01d87e", 2),
-    ("27fbb3f4e7d188b6027144f8624bdf2a", 2),
-    ("8d7618c57eafdfbaf4786417cc598441", 2),
-    ("ccf69e049975cba2d53b427ac505c7e5", 2),
+    ("a86116f190bb1a834b5646bdbe01d87e", 3),
+    ("27fbb3f4e7d188b6027144f8624bdf2a", 3),
+    ("8d7618c57eafdfbaf4786417cc598441", 3),
+    ("ccf69e049975cba2d53b427ac505c7e5", 3),
 ]
 """Only the first was moved by version 2."""
 DISK_FULL_V1 = "ee1b4769676487be5431bd506e4b9dbe"
