@@ -220,18 +220,18 @@ class Planter:
         return f"date_of_birth={day} is in the future", day
 
 
-def in_trace(planted: Planted, java: bool) -> str:
-    """Return a stack trace that quotes the text, as the header of an exception or as the message of its cause."""
+def in_trace(planted: Planted, *, java: bool, number: int = 0) -> str:
+    """Return a stack trace that quotes the text as an exceptions' message; each number is another problem's."""
     if java:
         return (
             f"com.acme.shop.CheckoutException: {planted.text}\n"
-            "\tat com.acme.shop.Checkout.pay(Checkout.java:88)\n"
+            f"\tat com.acme.shop.Checkout{number}.pay(Checkout.java:88)\n"
             f"Caused by: java.io.IOException: {planted.text}\n"
             "\tat com.acme.pay.Gateway.call(Gateway.java:12)\n\t... 31 more"
         )
     return (
         "Traceback (most recent call last):\n"
-        '  File "/srv/app/shop/cart.py", line 12, in add\n'
+        f'  File "/srv/app/shop/cart.py", line 12, in add_{number}\n'
         f"    raise CartError({planted.text!r})\n"
         f"shop.errors.CartError: {planted.text}"
     )

@@ -107,6 +107,7 @@ def _sample(event: AlertEvent) -> AlertEvent:
         title=_storable(event.title, LONGEST_NAME),
         message=_storable(event.message, LONGEST_SAMPLE),
         stack_trace=_storable(event.stack_trace, LONGEST_SAMPLE) if event.stack_trace else None,
+        attributes={},
     )
 
 

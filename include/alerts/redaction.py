@@ -138,7 +138,7 @@ RULES = (
     ),
     rule(
         "card",
-        r"(?P<secret>\d(?<![\w.].)(?:[ -]?\d){11,18})(?!\w)",
+        r"(?P<secret>\d{4}(?<![\w.]....)(?:[ -]?\d){8,15})(?!\w)",
         "[card ****{end}]",
         length=secret_values.of_a_card,
         wordy=False,
@@ -151,14 +151,14 @@ RULES = (
     ),
     rule(
         "phone",
-        r"(?<![\w+])(?P<secret>\+\d{1,3}[ .()/-]{0,2}(?:\d[ .()/-]{0,2}){6,12}\d)(?!\w)",
+        r"(?<![\w+])(?P<secret>\+\d{1,3}[ .()/-]{0,2}(?:\d[ .()/-]{0,2}){6,12}\d|\([2-9]\d\d\) ?\d{3}[ .-]\d{4})(?!\w)",
         "[phone ****{end}]",
-        begins="+",
+        begins="+ (",
         wordy=False,
     ),
     rule(
         "US phone",
-        r"(?P<secret>[2-9](?<![\w.].)\d\d(?:\) ?|[.-])\d{3}[ .-]\d{4})(?![\w-])",
+        r"(?P<secret>[2-9](?<![\w.].)\d\d[.-]\d{3}[ .-]\d{4})(?![\w-])",
         "[phone ****{end}]",
         wordy=False,
     ),
@@ -166,8 +166,12 @@ RULES = (
 """What is hidden, in the order in which it is looked for."""
 
 _WORDY = tuple(each for each in RULES if each.wordy)
-# What masking leaves of a secret without a label: the rest of a long id, or a long word full of numbers.
-_LEFT_OVER = re.compile(r"\[id\][\w\[]|[\w/+\[\]]{32}")
+# Masking leaves labels as they are, so the same rules find them. Of what has none it leaves the head of a token, an id
+# with a value or its own rest behind it, a path with a password behind it, the head of an account, a long word.
+_HEADS = "|".join(re.escape(begin) for each in _WORDY if each.shown != STARS for begin in each.begins)
+_LEFT_OVER = re.compile(
+    rf"(?i:(?<![A-Za-z0-9])(?:{_HEADS}))|\[id\](?:[\w\[=]|: \S+$)|:\[path\]:|[A-Z]{{2}}\[num\]|[\w/+\[\]]{{32}}"
+)
 
 
 def redact(text: str) -> str:
@@ -205,6 +209,4 @@ def may_stand_in(template: str) -> bool:
 
     Templates are few where messages are many: this is all that a message without a secret costs.
     """
-    lowered = template.lower()
-    hints = (hint for each in _WORDY for hint in (*each.begins, *each.needs))
-    return any(hint in lowered for hint in hints) or _LEFT_OVER.search(template) is not None
+    return _LEFT_OVER.search(template) is not None or stand_in(template) != template

@@ -54,10 +54,20 @@ def without(text: str, rules: Iterable[Rule], shown: str | None = None) -> str:
     """Return the text with every rule's secrets replaced, by ``shown`` if it is given."""
     lowered = _lowered(text)
     for rule in rules:
+        if not _may_be_in(rule, lowered):
+            continue
         redacted = "".join(_parts(rule, text, lowered, shown))
         if redacted != text:
             text, lowered = redacted, _lowered(redacted)
     return text
+
+
+def _may_be_in(rule: Rule, lowered: str) -> bool:
+    # A loop: for a short text it costs half of what any() does.
+    for hint in rule.begins or rule.needs:
+        if hint in lowered:
+            return True
+    return not (rule.begins or rule.needs)
 
 
 def _lowered(text: str) -> str:
@@ -78,7 +88,7 @@ def _parts(rule: Rule, text: str, lowered: str, shown: str | None) -> Iterator[s
 def _spans(rule: Rule, text: str, lowered: str) -> Iterator[tuple[int, int]]:
     """Yield where the rule's secrets begin and end, none within another."""
     if not rule.begins:
-        yield from _spans_anywhere(rule, text, lowered)
+        yield from _spans_anywhere(rule, text)
         return
     done = 0
     for place in _places(rule.begins, lowered):
@@ -89,9 +99,7 @@ def _spans(rule: Rule, text: str, lowered: str) -> Iterator[tuple[int, int]]:
             yield start, done
 
 
-def _spans_anywhere(rule: Rule, text: str, lowered: str) -> Iterator[tuple[int, int]]:
-    if rule.needs and not any(hint in lowered for hint in rule.needs):
-        return
+def _spans_anywhere(rule: Rule, text: str) -> Iterator[tuple[int, int]]:
     place = 0
     while match := rule.pattern.search(text, place):
         start, length = match.start("secret"), rule.length(match)

@@ -64,7 +64,9 @@ PINNED = [
     ("8d7618c57eafdfbaf4786417cc598441", 3),
     ("ccf69e049975cba2d53b427ac505c7e5", 3),
 ]
-"""Only the first was moved by version 2."""
+"""Only the first was moved by version 2, none by version 3."""
+PASSWORD_V2 = "6a1130bacf36e8dc89d0971133d1f2a8"
+LOGIN_V2 = "78c076762eea71eab2fba77d67a86bab"
 DISK_FULL_V1 = "ee1b4769676487be5431bd506e4b9dbe"
 MakeEvent = Callable[..., AlertEvent]
 
@@ -165,6 +167,55 @@ def test_an_open_group_of_a_former_version_keeps_its_events(event: MakeEvent) ->
     assert (kept.value, kept.version, kept.title) == (DISK_FULL_V1, 1, "disk [num] is full")
     others = [event("disk 9 is slow"), event("disk 9 is full", stream="tx"), event("disk 9 is full", stack_trace=JAVA)]
     assert [fingerprint(other, former) for other in others] == [fingerprint(other) for other in others]
+
+
+SECRETS = [
+    ("login failed, password={} user=app", "swordfish", "hunter2-Xy"),
+    ("cannot connect to postgres://app:{}@db:5432/shop", "Abc-dEf", "s3cr3t!"),
+    ("started with DB1_PASSWORD: {}", "swordfish", "hunter2"),
+    ("AWS refused AKIA{} for s3", "IOSFODNN7EXAMPLE", "ABCDEFGHIJKLMNOP"),
+    ("clone with ghp_{} failed", "a" * 36, "Z9" * 40),
+    ("cannot verify {}", "eyJhbGciOiJIUzI.eyJzdWIiOiIx.c2ln", "eyJhbGciOiJSUzI.eyJleHAi-_x.YWJjZGVm"),
+    ("Authorization: Bearer {}", "abcdefgh", "x.y-z_1~"),
+    ("Cookie: session={}; theme=dark", "abc", "0a1b2c"),
+    ("Customer(name={}, basket=3) has no limit", "Jane Doe", "Jean-Luc de la Tour"),
+    ("transfer to {} bounced", "GB82 WEST 1234 5698 7654 32", "DE89370400440532013000"),
+    ("AWS credentials were rejected: {}", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "aB3" + "Zq" * 18 + "/"),
+]
+
+
+@pytest.mark.parametrize(("text", "one", "other"), SECRETS)
+def test_a_secret_makes_no_two_groups_of_one(event: MakeEvent, text: str, one: str, other: str) -> None:
+    """Messages that differ in a secret alone are one problem, and its title does not show it."""
+    first, second = fingerprint(event(text.format(one))), fingerprint(event(text.format(other)))
+    assert first.value == second.value
+    assert one not in first.title
+
+
+def test_a_trace_that_begins_with_a_sentence_is_not_told_apart_by_a_secret(event: MakeEvent) -> None:
+    """A header without a colon is taken for the exception's type, and may hold one."""
+    traces = [f"Login with password={word} failed\n\tat com.acme.A.b(A.java:1)\n" for word in ("swordfish", "hunter2")]
+    first, second = (fingerprint(event(stack_trace=trace)) for trace in traces)
+    assert first == second
+    former = fingerprint(event(stack_trace=traces[0]), {("logs", LOGIN_V2)})
+    assert (former.value, former.version) == (LOGIN_V2, 2)
+
+
+def test_an_open_group_of_version_2_keeps_its_secrets_events(event: MakeEvent) -> None:
+    """Its value had the secret in it: while it is open, events with that one stay there, and others do not."""
+    former = {("logs", PASSWORD_V2)}
+    kept = fingerprint(event("login failed, password=swordfish"), former)
+    assert (kept.value, kept.version) == (PASSWORD_V2, 2)
+    other = fingerprint(event("login failed, password=hunter"), former)
+    assert (other.value == PASSWORD_V2, other.version) == (False, 3)
+
+
+def test_a_group_that_no_version_moved_is_found_as_it_is(event: MakeEvent) -> None:
+    """An open group of version 2 takes its events under the present version, so that it is known as one of it."""
+    present = fingerprint(event("disk 7 is full"))
+    assert fingerprint(event("disk 8 is full"), {("logs", present.value)}) == present
+    trace = fingerprint(event(stack_trace=JAVA))
+    assert fingerprint(event(stack_trace=JAVA_ELSEWHERE), {("logs", trace.value)}) == trace
 
 
 @pytest.mark.parametrize("unit", ["\n", " ", "\tat a.b(", "\n at ", "$$_", 'File "', "Caused by: "])

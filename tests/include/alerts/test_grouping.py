@@ -68,6 +68,27 @@ def test_what_a_database_cannot_keep_is_replaced(event: Callable[..., AlertEvent
     assert {len(pod) for pod in increment.pods} == {200}
 
 
+def test_what_people_may_see_of_an_increment_has_no_secret(event: Callable[..., AlertEvent]) -> None:
+    """Title, sample, trace and names are redacted; the numbers that count are not."""
+    secret = "AKIAIOSFODNN7EXAMPLE"
+    trace = f"a.B: {secret}\n\tat com.acme.X.y(X.java:1)\n"
+    made = event(f"key {secret} refused", stack_trace=trace, attributes={"pod": secret, "version": f"v {secret}"})
+    [increment] = group_events([made, made])
+    assert secret not in repr(increment)
+    shown = "[AWS access key ****MPLE]"
+    assert (increment.sample.message, increment.pods, increment.count) == (f"key {shown} refused", (shown,), 2)
+
+
+def test_a_groups_id_does_not_depend_on_what_came_before() -> None:
+    """Nothing is learned, so no message is refined away from its group: alone, late or among others it has one id."""
+
+    @given(st.lists(st.text(max_size=40) | st.sampled_from(["The red valve is stuck", "The blue valve is stuck"])))
+    def holds(messages: list[str]) -> None:
+        assert group_messages(messages) == [group_messages([message])[0] for message in messages]
+
+    holds()
+
+
 def test_messages_are_grouped_as_alerts_are(event: Callable[..., AlertEvent]) -> None:
     """Of one service and level, a list of messages parts into the groups that its events make, whatever the order."""
     messages = ["disk 1 is full", "no route to 10.0.0.7", "disk 2 is full", "no route to db-2.local"]

@@ -86,6 +86,19 @@ def test_samples_are_few_and_short() -> None:
     assert {len(str(sample)) for sample in outcome.samples} == {200}
 
 
+def test_samples_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """A value that breaks an expectation is redacted, and an error that quotes one is told without it."""
+    (outcome,) = audit(table_of(["password=hunter2", "of 078-05-1120"]), WORDS, NOW).failures()
+    assert outcome.samples == ("password=****", "of [SSN ****1120]")
+
+    def broken(_table: pa.Table) -> pa.Table:
+        raise ValueError("no number: password=hunter2")
+
+    (outcome,) = audit(table_of(["yes"]), suite_of(words_are_known, derive=broken), NOW).failures()
+    assert outcome.exception == "ValueError: no number: password=****"
+    assert ("hunter2" in caplog.text, "in broken" in caplog.text) == (False, True)
+
+
 def test_expectation_that_raises_is_not_a_pass() -> None:
     """An expectation that cannot be judged fails with its reason, and the others are judged all the same."""
     report = audit(table_of(["yes"]), suite_of(a_column_that_is_not_there), NOW)

@@ -1,6 +1,7 @@
 """The stages behind the drain: nothing is half published, and one batch's trouble is its own."""
 
 import json
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -353,3 +354,21 @@ def test_an_upgrade_of_the_fingerprint_moves_no_open_group(world: World) -> None
     world.validate()
     world.alert()
     assert [(group.fingerprint, group.count) for group in world.alerts.groups()] == [(value, 2)]
+
+
+def test_a_librarys_error_that_quotes_a_record_is_told_without_its_secret(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the task's error with all that Airflow prints of it, nor its log, nor the ledger has the secret."""
+
+    def confused(*_: object, **__: object) -> None:
+        raise ValueError("cannot convert password=hunter2 to a number")
+
+    world.drain(event(1, "ERROR"))
+    world.validate()
+    monkeypatch.setattr("include.process.alert_stage.group_events", confused)
+    with pytest.raises(CaliError, match=r"password=\*\*\*\*") as told:
+        world.alert()
+    printed = "".join(traceback.format_exception(told.value))
+    assert [text for text in (printed, caplog.text, repr(world.ledger._tables)) if "hunter2" in text] == []
+    assert "in confused" in caplog.text
