@@ -86,6 +86,10 @@ outage-test: $(RUN_STAMP) ## Take a server away while records flow, and prove th
 fuzz-test: $(RUN_STAMP) ## Put fuzzed records through drain and validation, and prove that each is accepted or kept (RECORDS, SEED)
 	@$(VENV)/bin/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1)
 
+.PHONY: fraud-test
+fraud-test: $(RUN_STAMP) ## Hold the fraud rules against transactions whose fraud is known, cut in several ways (RECORDS, SEED, ARGS)
+	@$(VENV)/bin/python -m tests.fraud --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1) $(ARGS)
+
 .PHONY: bench
 bench: $(RUN_STAMP) ## Measure all that there is to measure, or one part (ONLY=throughput, RECORDS, SHARDS, ROUNDS, ARGS="--option ...")
 	@$(VENV)/bin/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RECORDS),--records $(RECORDS)) \

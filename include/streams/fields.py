@@ -1,12 +1,14 @@
 """Fields that streams' models share. Their rules are constraints that Pydantic checks in Rust."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pyarrow as pa
 from pydantic import GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, core_schema
+
+from include.alerts.event import RecordIdentity
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """The first instant that an event may carry."""
@@ -51,6 +53,11 @@ LINEAGE_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("_arrived_at", TIME, nullable=False),
 ]
 """The columns behind every stream's own: where a record came from."""
+
+
+def identity_of(row: Mapping[str, Any]) -> RecordIdentity:
+    """Return which record of the stream a staged row is, by its lineage."""
+    return RecordIdentity(row["_shard_id"], row["_sequence_number"], row["_sub_sequence"])
 
 
 def schema_of(*columns: tuple[str, pa.DataType] | tuple[str, pa.DataType, bool]) -> pa.Schema:

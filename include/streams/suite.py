@@ -59,7 +59,7 @@ def staged_suite(
     name: str,
     asked: Asked,
     bounds: Bounds,
-    own: "Callable[[], list[Expectation]]",
+    own: "Callable[[], list[Expectation]]" = list,
     parameters: Callable[[pa.Table], Mapping[str, float]] = lambda _: {},
 ) -> AuditSuite:
     """Return a stream's suite: the common expectations, then its ``own``; its version names its bounds."""

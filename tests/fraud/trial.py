@@ -1,6 +1,6 @@
 """The fraud rules over made-up transactions, held against what the generator knows of each: which are fraudulent."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -70,12 +70,12 @@ def _staged(records: list[SimulatedRecord]) -> pa.Table:
     return pa.table(columns | lineage, schema=pa.schema([*STREAM.schema, *LINEAGE_FIELDS]))
 
 
-def verdicts(rows: pa.Table, table: TransactionTable, batch: int, each: Callable[[int], None] = lambda _: None) -> None:
-    """Load the rows in batches of that size."""
+def load(rows: pa.Table, table: TransactionTable, size: int) -> Iterator[int]:
+    """Load the rows in batches of that size; yield after each how many are loaded."""
     loader = TransactionLoader(table, FraudSettings())
-    for begin in range(0, rows.num_rows, batch):
-        loader.load(rows.slice(begin, batch), f"batch-{begin}", BEGIN, replayed=False)
-        each(begin)
+    for begin in range(0, rows.num_rows, size):
+        loader.load(rows.slice(begin, size), f"batch-{begin}", BEGIN, replayed=False)
+        yield min(begin + size, rows.num_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,13 @@ class Score:
     @property
     def recall(self) -> float:
         """The share of fraudulent transactions that were found."""
-        return self.found / self.fraudulent
+        return self.found / self.fraudulent if self.fraudulent else 1.0
 
     @property
     def precision(self) -> float:
         """The share of suspected transactions that are fraudulent."""
-        return self.found / (self.found + self.false)
+        suspected = self.found + self.false
+        return self.found / suspected if suspected else 1.0
 
 
 def score(labels: Mapping[str, str], found: Verdicts) -> Score:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from include.alerts.event import AlertEvent, RecordIdentity
+from include.alerts.event import AlertEvent
 from include.alerts.filtering import alertable_mask
+from include.streams.fields import identity_of
 from include.streams.logs.model import SCHEMA, LogEvent, to_columns
 from include.streams.logs.suite import logs_suite
 from include.streams.stream import Stream
@@ -24,7 +25,7 @@ def to_alert(row: Mapping[str, Any]) -> AlertEvent:
         stack_trace=trace or None,
         occurred_at=row["timestamp"],
         arrived_at=row["_arrived_at"],
-        identity=RecordIdentity(row["_shard_id"], row["_sequence_number"], row["_sub_sequence"]),
+        identity=identity_of(row),
         attributes={"pod": row["pod"], "version": row["version"]},
     )
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from include.alerts.event import AlertEvent, RecordIdentity
+from include.alerts.event import AlertEvent
 from include.alerts.filtering import FilterRules
+from include.streams.fields import identity_of
 from include.streams.loading import Loader
 from include.streams.stream import Stream
 from include.streams.transactions.cards import card_key
@@ -59,7 +60,7 @@ def to_alert(row: Mapping[str, Any]) -> AlertEvent:
         stack_trace=None,
         occurred_at=row["created_at"],
         arrived_at=row["_arrived_at"],
-        identity=RecordIdentity(row["_shard_id"], row["_sequence_number"], row["_sub_sequence"]),
+        identity=identity_of(row),
         group_by=("fraud", card, rule),
     )
 

@@ -7,13 +7,14 @@ the service's log file has it (``SIMULATION.as_text`` writes just that), first l
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from typing import Any
 from uuid import UUID
 
 from include.simulator.malformed import Breakable, Spoiler, encode
 from include.simulator.record import VALID, GeneratorOptions, SimulatedRecord, StreamSimulation
+from include.simulator.spread import Spread, zulu
 from include.streams.logs.simulation.incidents import Incidents
 from include.streams.logs.simulation.request import Request, Requests
 from include.streams.logs.simulation.services import JOURNEYS, ORDINARY_WARNINGS, Line, deploy
@@ -74,18 +75,14 @@ class LogGenerator:
         self._in_flight = [self._journey() for _ in range(IN_FLIGHT)]
         self._position = 0
         self._first: datetime | None = None
-        self._last: datetime | None = None
+        self._spread = Spread()
 
     def records(self, count: int, now: datetime) -> list[SimulatedRecord]:
         """Return the next ``count`` records, spread evenly over the time since the last call."""
-        if count == 0:
-            return []
-        now = now.astimezone(UTC)
-        last = self._last or now
-        self._first = self._first or now
-        self._last = now
-        step = (now - last) / count
-        return [self._record(last + step * number) for number in range(1, count)] + [self._record(now)]
+        instants = self._spread.instants(count, now)
+        if instants:
+            self._first = self._first or instants[-1]
+        return [self._record(at) for at in instants]
 
     def _record(self, at: datetime) -> SimulatedRecord:
         self._position += 1
@@ -146,7 +143,7 @@ class LogGenerator:
         rng = self._rng
         service = self._services[line.service]
         pod = service.pods[request.replica % len(service.pods)]
-        timestamp = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        timestamp = zulu(at)
         message = line.message.render(rng, request)
         log_content = (
             f"{timestamp} {level:<5} [{service.name}] [{pod}] [{service.version}]"

@@ -4,13 +4,14 @@ A valid record is compact JSON of about 300 bytes. All of a card's transactions 
 no part of its number.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
 from include.simulator.malformed import Breakable, Spoiler, encode
 from include.simulator.record import VALID, GeneratorOptions, SimulatedRecord, StreamSimulation
+from include.simulator.spread import Spread, zulu
 from include.streams.transactions.simulation.fraud import MEAN_LENGTH, PATTERNS, Purchase
 from include.streams.transactions.simulation.holders import HOMES, Holder, Holders
 from include.streams.transactions.simulation.merchants import Merchant, Merchants
@@ -69,17 +70,11 @@ class TransactionGenerator:
         self._again: list[tuple[int, SimulatedRecord]] = []
         self._position = 0
         self._begun = 0
-        self._last: datetime | None = None
+        self._spread = Spread()
 
     def records(self, count: int, now: datetime) -> list[SimulatedRecord]:
         """Return the next ``count`` records, spread evenly over the time since the last call."""
-        if count == 0:
-            return []
-        now = now.astimezone(UTC)
-        last = self._last or now
-        self._last = now
-        step = (now - last) / count
-        return [self._record(last + step * number) for number in range(1, count)] + [self._record(now)]
+        return [self._record(at) for at in self._spread.instants(count, now)]
 
     def _record(self, at: datetime) -> SimulatedRecord:
         self._position += 1
@@ -141,7 +136,7 @@ class TransactionGenerator:
             "category": shop.category,
             "country": shop.country,
             "device": f"{shop.kind}-{terminal}",
-            "created_at": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "created_at": zulu(at),
         }
 
 
