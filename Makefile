@@ -77,10 +77,18 @@ test-scale-out: $(DEV_STAMP) ## Run a stream's lanes on two Celery workers, and 
 crash-test: $(RUN_STAMP) ## Kill drain and stages over and over, then prove that nothing was lost (KILLS, SEED)
 	@$(VENV)/bin/python -m tests.crash --kills $(or $(KILLS),1000) --seed $(or $(SEED),1)
 
+.PHONY: dispatch-test
+dispatch-test: $(RUN_STAMP) ## Kill what sends to Slack over and over, then prove that no message is missing or doubled (KILLS, SEED)
+	@$(VENV)/bin/python -m tests.crash --steps dispatch --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
+
 .PHONY: outage-test
 outage-test: $(RUN_STAMP) ## Take a server away while records flow, and prove that nothing was lost (SERVER, HOW, SECONDS, RATE, PACE, KINESIS, SEED)
 	@$(VENV)/bin/python -m tests.crash.outage --server $(or $(SERVER),s3) --how $(or $(HOW),kill) --seconds $(or $(SECONDS),60) \
 		--rate $(or $(RATE),500) --pace $(or $(PACE),balanced) --kinesis $(or $(KINESIS),kinesalite) --seed $(or $(SEED),1)
+
+.PHONY: slack-outage-test
+slack-outage-test: $(RUN_STAMP) ## Take Slack away in three ways while groups open, and prove that each is told of once (SECONDS, SEED)
+	@$(VENV)/bin/python -m tests.crash.slack_outage --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 .PHONY: fuzz-test
 fuzz-test: $(RUN_STAMP) ## Put fuzzed records through drain and validation, and prove that each is accepted or kept (RECORDS, SEED)

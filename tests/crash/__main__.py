@@ -1,7 +1,7 @@
 """Kill the drain and the stages again and again, and prove that nothing was lost, doubled or misjudged.
 
-``python -m tests.crash --kills 1000 --seed 1``. Exit codes: 0 it holds; 1 something is wrong, or the test could not be
-carried out; 2 an option is wrong.
+``python -m tests.crash --kills 1000 --seed 1``; with ``--steps dispatch`` only between outbox and Slack. Exit codes:
+0 it holds; 1 something is wrong, or the test could not be carried out; 2 an option is wrong.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from include.errors import CaliError
-from tests.crash.campaign import Campaign, CrashTestError, Say
+from tests.crash.campaign import FOCUSES, Campaign, CrashTestError, Focus, Say
 from tests.crash.child import warm_parent
 from tests.crash.site import started_site
 from tests.crash.table import Line, render
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     say(f"servers and logs in {folder}")
     try:
-        lines = _killed(folder, options.kills, options.seed, say)
+        lines = _killed(folder, options.kills, options.seed, FOCUSES[options.steps], say)
     except (CaliError, CrashTestError) as error:
         say(f"not carried out: {error}")
         return 1
@@ -46,12 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _killed(folder: Path, kills: int, seed: int, say: Say) -> list[Line]:
+def _killed(folder: Path, kills: int, seed: int, focus: Focus, say: Say) -> list[Line]:
     with started_site(folder) as site:
         say("servers are up; warming up")
         warm_parent()
         say(f"{kills} kills, seed {seed}")
-        logs = Campaign(site, seed, say).run(kills)
+        logs = Campaign(site, seed, say, focus).run(kills)
         say("all work is done; comparing journal, S3, groups and Slack")
         return [Line(log, judge(site, log.part.stream, log.fingerprints)) for log in logs]
 
@@ -70,6 +70,7 @@ def _concluded(lines: list[Line], say: Say) -> int:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.crash", description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=_natural, default=1000, help="how many (%(default)s)")
+    parser.add_argument("--steps", choices=list(FOCUSES), default="all", help="where (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="repeats points, owners and records (%(default)s)")
     return parser.parse_args(arguments)
 

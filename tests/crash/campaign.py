@@ -3,14 +3,14 @@
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import NamedTuple
 
-from tests.crash.child import Child, Order, Step, start
-from tests.crash.points import Point
+from tests.crash.child import ALL_STEPS, Child, Order, Step, start
+from tests.crash.points import OF_DISPATCH, Point
 from tests.crash.producer import Producer
 from tests.crash.site import Site
 
@@ -54,6 +54,27 @@ class Part(NamedTuple):
         return self.point.name.lower() if self.point else "random"
 
 
+class Focus(NamedTuple):
+    """What is killed: a child that takes ``steps``, at one of ``points``.
+
+    At random it is one that takes ``random_steps``, when another has taken those before them and lived.
+    """
+
+    points: Sequence[Point]
+    steps: Sequence[Step]
+    random_steps: Sequence[Step]
+
+    @property
+    def before_random(self) -> Sequence[Step]:
+        """The steps that come before those of a random kill."""
+        return self.steps[: self.steps.index(self.random_steps[0])]
+
+
+EVERYTHING = Focus(tuple(Point), ALL_STEPS, ALL_STEPS)
+DISPATCH = Focus(OF_DISPATCH, (Step.DRAIN, Step.VALIDATE, Step.ALERT, Step.DISPATCH), (Step.DISPATCH,))
+FOCUSES = {"all": EVERYTHING, "dispatch": DISPATCH}
+
+
 @dataclass(slots=True)
 class PartLog:
     """What was done in a part: kills, who took the dead one's work over, where random kills hit."""
@@ -66,23 +87,24 @@ class PartLog:
     seconds: float = 0.0
 
 
-def plan(kills: int, rng: Random) -> list[Part]:
+def plan(kills: int, rng: Random, points: Sequence[Point] = EVERYTHING.points) -> list[Part]:
     """Share the kills out: half of them evenly over the points, half at random moments.
 
     With fewer than a kill for each point, the generator chooses the points.
     """
     named = kills - kills // 2
-    each, left = divmod(named, len(Point))
-    more = set(rng.sample(list(Point), left))
-    parts = [Part(point, each + (point in more)) for point in Point]
+    each, left = divmod(named, len(points))
+    more = set(rng.sample(list(points), left))
+    parts = [Part(point, each + (point in more)) for point in points]
     return [part for part in [*parts, Part(None, kills // 2)] if part.kills]
 
 
 class Campaign:
     """A whole crash test on a site; ``say`` is told how it gets on."""
 
-    def __init__(self, site: Site, seed: int, say: Say) -> None:
+    def __init__(self, site: Site, seed: int, say: Say, focus: Focus = EVERYTHING) -> None:
         self._site = site
+        self._focus = focus
         self._seed = seed
         self._rng = Random(seed)
         self._say = say
@@ -97,7 +119,7 @@ class Campaign:
             CrashTestError: a child broke, or did not come to its point.
             TransientError: an answer of Kinesis to the producer was lost.
         """
-        parts = plan(kills, self._rng)
+        parts = plan(kills, self._rng, self._focus.points)
         return [self.run_part(part, kills) for part in parts]
 
     def run_part(self, part: Part, kills: int) -> PartLog:
@@ -121,7 +143,8 @@ class Campaign:
 
     def _at_point(self, part: Part, producer: Producer) -> Step:
         """Start a child that kills itself at the point, and feed it until it has come there."""
-        order = self._order(part.stream, point=part.point, occurrence=self._rng.randint(1, LATEST_OCCURRENCE))
+        occurrence = self._rng.randint(1, LATEST_OCCURRENCE)
+        order = self._order(part.stream, steps=self._focus.steps, point=part.point, occurrence=occurrence)
         child = start(order, self._site)
         deadline = time.monotonic() + REACH_S
         while not child.ended_within(TOP_UP_S):
@@ -134,12 +157,15 @@ class Campaign:
     def _at_random(self, part: Part, producer: Producer) -> Kill:
         """Return how to start a child and kill it within about one cycle."""
         producer.put(PUT)
-        rhythm = _Rhythm(lambda: self._calm_cycle(part.stream))
+        steps, before = self._focus.random_steps, self._focus.before_random
+        rhythm = _Rhythm(lambda: self._calm_cycle(part.stream, steps))
 
         def kill(part: Part, _: Producer) -> Step:
+            if before:
+                self._calm_cycle(part.stream, before)
             # The square favours the short steps: more than half of a cycle is the audit.
             delay = self._rng.random() ** 2 * OVERSHOOT * rhythm.cycle_s()
-            child = start(self._order(part.stream), self._site)
+            child = start(self._order(part.stream, steps=steps), self._site)
             child.ended_within(delay)
             return self._died(child)
 
@@ -151,10 +177,10 @@ class Campaign:
             raise CrashTestError(f"A child ended with {child.exit_code} before it was killed; see {self._site.log}")
         return step
 
-    def _calm_cycle(self, stream: str) -> float:
-        """Let a child finish one cycle; return how many seconds that took."""
+    def _calm_cycle(self, stream: str, steps: Sequence[Step]) -> float:
+        """Let a child finish one cycle of the steps; return how many seconds that took."""
         began = time.monotonic()
-        self._finish(self._order(stream, cycles=1))
+        self._finish(self._order(stream, steps=steps, cycles=1))
         return time.monotonic() - began
 
     def _settle(self, stream: str) -> None:

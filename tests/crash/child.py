@@ -87,6 +87,7 @@ class Order:
         ahead: how far its clock runs ahead of the machine's.
         point, occurrence, sent: where it sends itself which signal; without a point, nowhere.
         steps: what it does in one cycle. hints: what closes the drain's batches.
+        dispatch_s: for how many seconds it sends in one cycle, unless it runs ``until_idle``.
         cycles: how many cycles until it ends; None: until it is killed, or with ``until_idle`` until nothing waits.
         until_idle: end when nothing waits any more; its clock then skips what it would have to wait for.
         strict: end with 1 when a step failed, as a task of Airflow's fails.
@@ -101,6 +102,7 @@ class Order:
     sent: signal.Signals = signal.SIGKILL
     steps: Sequence[Step] = ALL_STEPS
     hints: BufferHints = field(default_factory=BufferHints)
+    dispatch_s: float = 0.3
     cycles: int | None = None
     until_idle: bool = False
     strict: bool = False
@@ -265,7 +267,7 @@ class _Work:
             self._alerts,
             messenger,
             SETTINGS,
-            DISPATCH_BUDGET_S if self._order.until_idle else 0.3,
+            DISPATCH_BUDGET_S if self._order.until_idle else self._order.dispatch_s,
             wait_for_updates=self._order.until_idle,
             **arguments,
         )

@@ -133,12 +133,13 @@ class FusedMessenger:
         return self._inner.find(channel, key, since - self._clock.ahead, thread)
 
 
-BEFORE_COMMIT = {"advance_checkpoint": Point.DRAIN_UNCOMMITTED}
+BEFORE_COMMIT = {"advance_checkpoint": Point.DRAIN_UNCOMMITTED, "alert_outbox_sent": Point.SEND_UNCOMMITTED}
 """The named query that tells a transaction, and the point before its commit."""
 AFTER_COMMIT = {
     "advance_checkpoint": Point.DRAIN_COMMITTED,
     "batch_alerted": Point.ALERT_COMMITTED,
     "alert_outbox_claim": Point.MESSAGE_CLAIMED,
+    "alert_outbox_sent": Point.SEND_COMMITTED,
     "batch_audited": Point.AUDIT_COMMITTED,
 }
 

@@ -18,5 +18,18 @@ class Point(StrEnum):
     MESSAGE_CLAIMED = "after a message's claim"
     POST_ACCEPTED = "after Slack took a post"
     EDIT_ACCEPTED = "after Slack took an edit"
+    SEND_UNCOMMITTED = "before a sent message's commit"
+    SEND_COMMITTED = "after a sent message's commit"
     CLEAN_COPIED = "after the copy to clean"
     AUDIT_COMMITTED = "after complete_audit's commit"
+
+
+OF_DISPATCH = (
+    Point.ALERT_COMMITTED,
+    Point.MESSAGE_CLAIMED,
+    Point.POST_ACCEPTED,
+    Point.EDIT_ACCEPTED,
+    Point.SEND_UNCOMMITTED,
+    Point.SEND_COMMITTED,
+)
+"""The steps between a batch's messages in the outbox and Slack."""

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,23 +15,23 @@ from include.ledger.ledger import Advance, Claim
 from include.ledger.postgres import PostgresLedger
 from include.records import MicroBatch
 from tests.crash.campaign import Campaign, Part
-from tests.crash.points import Point
+from tests.crash.points import OF_DISPATCH, Point
 from tests.crash.site import Site
 from tests.crash.verdict import judge
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-KILLS = 50
 
 
-def test_fifty_kills_lose_and_double_nothing() -> None:
+@pytest.mark.parametrize(("steps", "kills", "points"), [("all", 50, Point), ("dispatch", 16, OF_DISPATCH)])
+def test_some_kills_lose_and_double_nothing(steps: str, kills: int, points: Iterable[Point]) -> None:
     """The command ends with 0, and its table has a line for every point and for the random kills."""
-    command = [sys.executable, "-m", "tests.crash", "--kills", str(KILLS), "--seed", "1"]
+    command = [sys.executable, "-m", "tests.crash", "--steps", steps, "--kills", str(kills), "--seed", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert [point for point in (*Point, "at random", "all") if not any(line.startswith(point) for line in lines)] == []
+    assert [point for point in (*points, "at random", "all") if not any(line.startswith(point) for line in lines)] == []
 
 
 def _find_nothing(*_: object) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.crash.campaign import Part, PartLog, plan
+from tests.crash.campaign import DISPATCH, EVERYTHING, Part, PartLog, plan
 from tests.crash.child import Step
 from tests.crash.fuse import Fuse
-from tests.crash.points import Point
+from tests.crash.points import OF_DISPATCH, Point
 from tests.crash.table import COLUMNS, Line, render
 from tests.crash.verdict import AlertVerdict, Verdict, judge_alerts
 
@@ -25,6 +25,13 @@ def test_every_number_of_kills_is_shared_out(kills: int, seed: int) -> None:
     of_points = [shares[point] for point in Point]
     assert (shares.total(), shares[None]) == (kills, kills // 2)
     assert max(of_points) - min(of_points) <= 1
+
+
+def test_a_focus_kills_at_its_own_points_alone() -> None:
+    """Between outbox and Slack it is the steps of dispatch, and what a random kill needs is done before it."""
+    parts = plan(200, Random(1), DISPATCH.points)
+    assert {part.point for part in parts} == {*OF_DISPATCH, None}
+    assert (EVERYTHING.before_random, DISPATCH.before_random) == ((), (Step.DRAIN, Step.VALIDATE, Step.ALERT))
 
 
 def test_a_seed_repeats_its_plan() -> None:

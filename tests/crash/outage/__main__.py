@@ -107,10 +107,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.crash.outage", description=__doc__.partition("\n")[0])
     parser.add_argument("--server", choices=("s3", "postgres"), default="s3", help="which one goes (%(default)s)")
     parser.add_argument("--how", type=How, choices=list(How), default=How.KILL, help="how it goes (%(default)s)")
-    parser.add_argument("--seconds", type=_positive, default=60.0, help="how long it is away (%(default)g)")
-    parser.add_argument("--rate", type=_positive, default=500.0, help="records a second (%(default)g)")
-    parser.add_argument("--before", type=_positive, default=30.0, help="seconds before the outage (%(default)g)")
-    parser.add_argument("--within", type=_positive, default=60.0, help="seconds for the backlog to go (%(default)g)")
+    parser.add_argument("--seconds", type=positive, default=60.0, help="how long it is away (%(default)g)")
+    parser.add_argument("--rate", type=positive, default=500.0, help="records a second (%(default)g)")
+    parser.add_argument("--before", type=positive, default=30.0, help="seconds before the outage (%(default)g)")
+    parser.add_argument("--within", type=positive, default=60.0, help="seconds for the backlog to go (%(default)g)")
     parser.add_argument(
         "--pace", type=Pace, choices=list(Pace), default=Pace.BALANCED, help="the drain's (%(default)s)"
     )
@@ -119,7 +119,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """Return an option's number, which is above 0."""
     number = float(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError("give a number above 0")
