@@ -86,6 +86,11 @@ outage-test: $(RUN_STAMP) ## Take a server away while records flow, and prove th
 	@$(VENV)/bin/python -m tests.crash.outage --server $(or $(SERVER),s3) --how $(or $(HOW),kill) --seconds $(or $(SECONDS),60) \
 		--rate $(or $(RATE),500) --pace $(or $(PACE),balanced) --kinesis $(or $(KINESIS),kinesalite) --seed $(or $(SEED),1)
 
+.PHONY: storm-test
+storm-test: $(RUN_STAMP) ## Put a storm of errors on the whole stack, and prove that Slack got one message a kind (ERRORS, KINDS, SECONDS, SEED)
+	@$(VENV)/bin/python -m tests.storm --errors $(or $(ERRORS),100000) --kinds $(or $(KINDS),20) --seconds $(or $(SECONDS),60) \
+		--seed $(or $(SEED),1)
+
 .PHONY: slack-outage-test
 slack-outage-test: $(RUN_STAMP) ## Take Slack away in three ways while groups open, and prove that each is told of once (SECONDS, SEED)
 	@$(VENV)/bin/python -m tests.crash.slack_outage --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)

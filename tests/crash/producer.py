@@ -60,7 +60,7 @@ class Producer:
         self._sink.put(records)
         if self._progress.uncertain:
             raise TransientError("An answer of Kinesis was lost; run the crash test again")
-        self.fingerprints.update(_fingerprints(records))
+        self.fingerprints.update(fingerprints_of(records))
 
     def _new_problem(self, like: SimulatedRecord) -> SimulatedRecord:
         """Return an ERROR record that opens a group of its own."""
@@ -81,7 +81,7 @@ class Producer:
         self._journal.__exit__(kind, error, trace)
 
 
-def _fingerprints(records: Iterable[SimulatedRecord]) -> Iterable[str]:
+def fingerprints_of(records: Iterable[SimulatedRecord]) -> Iterable[str]:
     """Yield what groups each alertable record; nothing of the pipeline's way through S3 is asked."""
     to_alert = streams.get("logs").to_alert
     lineage: dict[str, Any] = {

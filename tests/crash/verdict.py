@@ -125,13 +125,18 @@ def judge_alerts(
 
 def messages_by_key(site: Site) -> Messages:
     """Read every message that Slack has, from all channels."""
-    client = WebClient(site.slack_token, base_url=site.slack_api)
+    return messages_in(WebClient(site.slack_token, base_url=site.slack_api))
+
+
+def messages_in(client: WebClient) -> Messages:
+    """Read every message of a workspace that carries a key; each gets its channel's id."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for channel in client.conversations_list()["channels"]:
         for page in client.conversations_history(channel=channel["id"], limit=200, include_all_metadata=True):
             for message in page["messages"]:
                 if "event_payload" in message.get("metadata", {}):
-                    found[message["metadata"]["event_payload"]["key"]].append(message)
+                    key = message["metadata"]["event_payload"]["key"]
+                    found[key].append({**message, "channel_id": channel["id"]})
     return found
 
 

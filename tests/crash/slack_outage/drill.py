@@ -22,6 +22,7 @@ DRAIN = (Step.DRAIN,)
 PROCESS = (Step.VALIDATE, Step.ALERT, Step.DISPATCH, Step.AUDIT)
 WAYS = ("refused", Mode.ERROR, Mode.THROTTLE)
 STEP_S = 0.05
+LOOK_S = 0.5
 REST_S = 180.0
 DISPATCH_S = 5.0
 LINES = 6
@@ -126,8 +127,8 @@ class SlackDrill:
     def _watch(
         self, phase: str, producer: Producer | None, seconds: float, until: Callable[[], bool] = lambda: False
     ) -> bool:
-        """Let everything go on for so long, or until something is so; return whether it was. Records need a producer."""
-        end, told = time.monotonic() + seconds, 0.0
+        """Let everything go on for so long, or until something is so; return whether it was."""
+        end, told, looked = time.monotonic() + seconds, 0.0, 0.0
         while (now := time.monotonic()) < end:
             for loop in self._loops:
                 loop.go_on()
@@ -135,8 +136,10 @@ class SlackDrill:
                 self._next_put = now + self._plan.put_every
                 producer.put(self._plan.records)
                 self._waiting = max(self._waiting, self._left())
-            if until():
-                return True
+            if now - looked >= LOOK_S:
+                looked = now
+                if until():
+                    return True
             if producer and now - told >= seconds / LINES:
                 told = now
                 self._say(
