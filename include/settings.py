@@ -76,6 +76,8 @@ class StreamSettings(BaseModel):
         payloads: ``auto`` opens what producers packed, ``plain`` takes each stream record for one event.
         redrive_attempts: redrives in a row that may fix nothing of a group of dead letters before it is skipped.
         idle_s: seconds that a run waits for records before it ends with nothing, so that a newer one can begin.
+        deadline_s: seconds that a run may take, its wait for records apart, before people are told that it hangs; less
+            than a task's time-out, which would end it first.
         lanes: tasks that share the stream's shards between them in each drain run.
     """
 
@@ -93,6 +95,7 @@ class StreamSettings(BaseModel):
     payloads: Payloads = Payloads.AUTO
     redrive_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     idle_s: Annotated[float, Field(ge=1, le=86_400)] = 120
+    deadline_s: Annotated[float, Field(ge=10, le=86_400)] = 420
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
 
     def profile(self) -> PaceProfile:

@@ -9,7 +9,7 @@ from typing import Any
 
 from local import processes
 from local.environment import broker
-from local.programs import AIRFLOW, Program, worker_names
+from local.programs import AIRFLOW, WATCHER, Program, worker_names
 from local.settings import Settings
 from local.supervision import ProcessState
 
@@ -100,7 +100,7 @@ def _status(program: Program, state: ProcessState, components: Mapping[str, Comp
 def _condition(program: Program, started: datetime | None, components: Mapping[str, Component]) -> str:
     if program.server is not None:
         return HEALTHY if program.server.problem() is None else "does not answer"
-    if program.group != AIRFLOW:
+    if program.group != AIRFLOW or program.name == WATCHER:
         return HEALTHY
     component = components.get(_MONITOR_NAMES.get(program.name, program.name))
     if component is None or started is None:

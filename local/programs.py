@@ -13,6 +13,8 @@ from local.workers import WORKER
 
 SERVERS = "servers"
 AIRFLOW = "airflow"
+WATCHER = "watcher"
+"""Told to start with Airflow and knows nothing of it but its health page."""
 SERVER_NAMES = ("postgres", "kinesis", "s3", "slack", "broker")
 
 
@@ -60,6 +62,7 @@ def programs(settings: Settings, inherited: Mapping[str, str]) -> tuple[Program,
         *(_server_program(server, environment) for server in servers(settings)),
         *(_airflow_program(name, settings, environment) for name in _AIRFLOW_ARGUMENTS),
         *(_worker(name, environment) for name in worker_names(settings)),
+        Program(WATCHER, AIRFLOW, (sys.executable, "-m", "include.watcher"), environment),
     )
 
 

@@ -8,6 +8,7 @@ from airflow.sdk import DAG, Param, TriggerRule, task
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cali import assets
+from cali.deadlines import deadline
 from cali.failures import note_failure
 from cali.forms import filled, instant_param
 from cali.operators.kinesis_drain import KinesisDrainOperator
@@ -70,16 +71,18 @@ def drain_dag(stream: str, page: StreamPage) -> DAG:
 
     Of a stream that ``CALI_STREAMS`` does not name it runs by hand alone.
     """
-    schedule = stream_settings(stream).profile().schedule
+    settings = stream_settings(stream)
     with DAG(
         dag_id=f"{stream}_drain",
         description=f"Drain the {stream} stream from Kinesis into raw micro-batches on S3",
         doc_md=page.drain(stream),
-        schedule=schedule if stream in running_streams() else None,
+        schedule=settings.profile().schedule if stream in running_streams() else None,
         start_date=START,
         catchup=False,
         max_active_runs=1,
         default_args=dict(DEFAULT_ARGUMENTS),
+        # A run that waits for records does not hang.
+        deadline=deadline(settings.idle_s + settings.deadline_s),
         params=dict(DRAIN_PARAMETERS),
         render_template_as_native_obj=True,
         tags=["cali", stream, "drain"],
@@ -125,6 +128,7 @@ def process_dag(stream: str, page: StreamPage) -> DAG:
         # may wait for Slack's pace.
         max_active_runs=2,
         default_args=dict(DEFAULT_ARGUMENTS),
+        deadline=deadline(stream_settings(stream).deadline_s),
         tags=["cali", stream, "process"],
     ) as dag:
         # A dict of counts is one XCom, not one more, and one more call of the API, for each of its keys.

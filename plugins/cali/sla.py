@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from airflow.sdk import get_current_context
+
 from cali import connections
 from include import streams
 from include.records import utc_now
@@ -44,6 +46,7 @@ def judge() -> dict[str, object]:
 
 
 def _tell(database: "psycopg.Connection", now: "datetime") -> dict[str, object]:
+    from cali.deadlines import end_overdue  # noqa: PLC0415
     from cali.incidents import desk  # noqa: PLC0415
     from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
     from include.sla.burns import watch_burns  # noqa: PLC0415
@@ -52,7 +55,13 @@ def _tell(database: "psycopg.Connection", now: "datetime") -> dict[str, object]:
 
     told = tell(database, desk(database), now)
     burns = watch_burns(PostgresBurnBook(database), PostgresAlertStore(database), now)
-    return {"told": dict(told), "burns_begun": burns.begun, "burns_ended": burns.ended}
+    ended = end_overdue(database, _count_runs)
+    return {"told": dict(told), "burns_begun": burns.begun, "burns_ended": burns.ended, "hangs_ended": ended}
+
+
+def _count_runs(**selection: object) -> int:
+    """Ask Airflow how many runs there are; only asked while a run is known to hang."""
+    return int(get_current_context()["ti"].get_dr_count(**selection))  # type: ignore[arg-type]
 
 
 def _deliver(database: "psycopg.Connection", now: "datetime") -> dict[str, int]:

@@ -137,6 +137,16 @@ def test_alert_and_audit_run_side_by_side(bag: Any) -> None:
     }
 
 
+def test_a_run_that_hangs_is_caught_before_its_task_is_ended(bag: Any) -> None:
+    """Every pipeline's DAG has a deadline; a drain's wait for records does not count as hanging."""
+    of_streams = [dag for dag in dags(bag) if {"drain", "process"} & dag.tags]
+    seconds = {dag.dag_id: [one.interval.total_seconds() for one in dag.deadline] for dag in of_streams}
+    assert {"logs_drain": [540], "logs_process": [420]} == {
+        dag_id: of for dag_id, of in seconds.items() if dag_id.startswith("logs_")
+    }
+    assert [dag_id for dag_id, of in seconds.items() if not of] == []
+
+
 def test_housekeeping_knows_every_dag(bag: Any) -> None:
     """The runs of a DAG that it does not know would stay in Airflow's tables for ever."""
     assert {dag.dag_id for dag in dags(bag)} - set(our_dags()) == set()

@@ -28,6 +28,7 @@ SAMPLES = {
     "payloads": ("plain", Payloads.PLAIN),
     "redrive_attempts": ("5", 5),
     "idle_s": ("30", 30.0),
+    "deadline_s": ("90", 90.0),
     "lanes": ("4", 4),
 }
 

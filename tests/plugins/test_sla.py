@@ -28,6 +28,7 @@ NOTHING: dict[str, object] = {
     "told": {},
     "burns_begun": 0,
     "burns_ended": 0,
+    "hangs_ended": 0,
     "webhook": {},
 }
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import psycopg
 
-from include.alerts.store import PostgresAlertStore
+from include.alerts.outbox import Notice
 from include.sla.incidents.message import body, event_id, notice
 from include.sla.incidents.values import Event, Incident
 from include.webhook.outbox import WebhookOutbox
@@ -33,13 +33,18 @@ class Desk:
         """Enqueue an incident's new events, in their order: each for the webhook, the newest one for people."""
         if told:
             event, incident = told[-1]
-            PostgresAlertStore(self.connection).enqueue(notice(event, incident, incident.channel, now), now)
+            self._to_slack(notice(event, incident, incident.channel, now), now)
             self._to_webhook(told, now)
 
     def escalate(self, incident: Incident, channel: str, now: datetime) -> None:
         """Enqueue an escalation, for another channel."""
-        PostgresAlertStore(self.connection).enqueue(notice(Event.ESCALATED, incident, channel, now), now)
+        self._to_slack(notice(Event.ESCALATED, incident, channel, now), now)
         self._to_webhook([(Event.ESCALATED, incident)], now)
+
+    def _to_slack(self, message: Notice, now: datetime) -> None:
+        from include.alerts.store import PostgresAlertStore  # noqa: PLC0415 - the watcher rests without it
+
+        PostgresAlertStore(self.connection).enqueue(message, now)
 
     def _to_webhook(self, told: list[tuple[Event, Incident]], now: datetime) -> None:
         if self.has_receiver():

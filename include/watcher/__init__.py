@@ -1,0 +1,1 @@
+"""The watcher outside Airflow: a scheduler that is down cannot say so itself."""
