@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Param, get_current_context, task
 
 from cali.pipelines import DEFAULT_ARGUMENTS, START
 
@@ -16,7 +16,8 @@ when Slack was away.
 **When** Every minute. The process DAGs send their own alerts at once; this one finds little to do on a calm day.
 
 **When it fails** Slack refused or did not answer; the message says how. Everything stays in the outbox for the next
-run. `select * from cali.alert_outbox where state <> 'sent'` shows what waits.
+run. `select * from cali.alert_outbox where state <> 'sent'` shows what waits. What Slack refused for good is *parked*:
+mend the cause, then trigger this DAG with *Revive*.
 
 **Who** The owners of the log platform.
 """
@@ -30,6 +31,14 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
+    params={
+        "revive": Param(
+            default=False,
+            type="boolean",
+            title="Revive",
+            description="Send parked messages again: what Slack refused for good, once the cause is mended.",
+        )
+    },
     tags=["cali", "alerts"],
 ):
 
@@ -38,6 +47,6 @@ with DAG(
         """Send what is due."""
         from cali import stages  # noqa: PLC0415
 
-        return stages.sweep()
+        return stages.sweep(revive=bool(get_current_context()["params"]["revive"]))
 
     sweep()

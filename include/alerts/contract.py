@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Protocol
 
 from include.adapters.slack import MessageReference
+from include.alerts.acknowledging import Wanted
 from include.alerts.fingerprint import OpenGroups
 from include.alerts.group import AlertGroup, Shown
 from include.alerts.grouping import GroupIncrement
 from include.alerts.lifecycle import Transition
+from include.alerts.mutes import By, Mutes
 from include.alerts.outbox import ApplyReport, Notice, OutboxMessage
 from include.alerts.settings import AlertSettings
 
@@ -20,8 +22,13 @@ class AlertStore(Protocol):
       transaction as the counts.
     - A message is claimed by one sender at a time, for ``settings.lease``. The claim's ``attempts`` is a fencing
       token: who lost the lease gets a ``FencedError`` and changes nothing.
+    - What is held back (``include.alerts.holding``) is not claimed; ``mutes`` say what is.
     - A claim also takes the channel's slot: all senders together claim at most one message a ``settings.pace``.
     """
+
+    @property
+    def mutes(self) -> Mutes:
+        """Who is to be told of what."""
 
     def apply(
         self,
@@ -95,6 +102,9 @@ class AlertStore(Protocol):
 
     def hold_channel(self, channel: str, until: datetime) -> None:
         """Let no sender claim a message of the channel before ``until``."""
+
+    def acknowledge(self, wanted: Wanted, by: By, now: datetime, settings: AlertSettings) -> list[int]:
+        """Note who is at the open groups that are meant and that nobody is at yet; return their numbers."""
 
     def transitions(self, group_id: int) -> list[Transition]:
         """Return a group's transitions, oldest first."""

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from include.adapters.slack import (
     MessageGoneError,
@@ -16,8 +16,9 @@ from include.adapters.slack import (
 )
 from include.alerts.contract import AlertStore
 from include.alerts.group import AlertGroup, Shown
-from include.alerts.outbox import REPLIES, Kind, Message, OutboxMessage, backoff
-from include.alerts.rendering import render, render_details
+from include.alerts.outbox import PATIENT, REPLIES, Kind, Message, Notice, OutboxMessage, backoff
+from include.alerts.rendering import render, render_details, render_fallback
+from include.alerts.routing import Links
 from include.alerts.settings import AlertSettings
 from include.errors import CaliError, ConfigurationError, FencedError, TransientError
 from include.records import Clock, utc_now
@@ -154,7 +155,7 @@ class _Dispatch:
     def _to_slack(self, message: OutboxMessage) -> tuple[MessageReference, Shown | None]:
         """Edit, adopt or post the message; return where it is and what it shows for certain."""
         group = None if message.group_id is None else self._store.group(message.group_id)
-        content = _content(message, group)
+        content = _content(message, group, self._settings.links)
         shown = group.shown() if group else None
         known = MessageReference(group.slack_channel, group.slack_ts) if group and group.slack_channel else None
         if message.kind is Kind.UPDATE and known is not None:
@@ -172,6 +173,16 @@ class _Dispatch:
         reply = Reply(thread, broadcast=message.kind is Kind.CALL) if thread else None
         return self._messenger.post(message.channel, content.text, content.blocks, message.message_key, reply), shown
 
+    def _fall_back(self, message: OutboxMessage, error: str, now: datetime) -> None:
+        """Tell in the fallback channel what cannot be told where it belongs; the message itself stays parked."""
+        channel = self._settings.fallback_channel
+        if channel is None or message.channel == channel or message.kind in PATIENT:
+            return
+        group = None if message.group_id is None else self._store.group(message.group_id)
+        content = render_fallback(_content(message, group, self._settings.links), message.channel, error)
+        severity = group.severity if group else "ERROR"
+        self._store.enqueue(Notice(f"fallback:{message.message_key}", channel, severity, content), now)
+
     def _hold(self, message: OutboxMessage, error: RateLimitedError) -> str:
         """Obey Retry-After for the whole channel, in every process. It is no failure, and no line at ERROR."""
         until = self._clock() + error.retry_after
@@ -185,6 +196,7 @@ class _Dispatch:
         self._errors[message.id] = str(error)
         if error.permanent:
             self._store.park(message, str(error), now)
+            self._fall_back(message, str(error), now)
             log.warning("parked message=%d channel=%s error=%s", message.id, message.channel, error)
             return "parked"
         in_doubt = message.unresolved_since
@@ -196,10 +208,10 @@ class _Dispatch:
         return "failed"
 
 
-def _content(message: OutboxMessage, group: AlertGroup | None) -> Message:
+def _content(message: OutboxMessage, group: AlertGroup | None, links: Links) -> Message:
     """Return what to send: the text that a message brings along, or its group as it is now."""
     if message.payload is not None:
         return Message(str(message.payload["text"]), message.payload["blocks"])  # type: ignore[arg-type]
     if group is None:
         raise ConfigurationError(f"Message {message.id} has neither a group nor a text: remove its row")
-    return render_details(group) if message.kind is Kind.NOTE else render(group)
+    return render_details(group) if message.kind is Kind.NOTE else render(group, links)

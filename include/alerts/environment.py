@@ -6,16 +6,29 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, Json
 
 from include import streams
 from include.alerts.filtering import FilterRules
 from include.alerts.rates import RateRules
+from include.alerts.routing import Links, Route, Routing
 from include.alerts.settings import AlertSettings
+from include.errors import ConfigurationError
 from include.settings import from_environment
 
 ITEM = re.compile(r"\s*/.+?/\s*(?=,|$)|[^,]+")
 """One item of a list: an expression between slashes, which may have commas of its own, or whatever has none."""
+
+
+class _Route(BaseModel):
+    """One route as ``CALI_ALERT_ROUTES`` holds it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: Annotated[str, Field(min_length=1)]
+    service: str | None = None
+    level: str | None = None
+    team: str | None = None
 
 
 class _AlertVariables(BaseModel):
@@ -23,6 +36,12 @@ class _AlertVariables(BaseModel):
 
     alert_channel: str = AlertSettings().alert_channel
     quality_channel: str = AlertSettings().quality_channel
+    alert_fallback_channel: str | None = None
+    alert_routes: Json[tuple[_Route, ...]] = ()
+    alert_teams: Json[dict[str, tuple[str, ...]]] = Field(default_factory=dict)
+    alert_batch_url: Annotated[str, Field(pattern="^https?://")] | None = None
+    alert_record_url: Annotated[str, Field(pattern="^https?://")] | None = None
+    alert_storm_groups: Annotated[int, Field(ge=1, le=1_000)] = AlertSettings().storm_groups
     alert_levels: Annotated[str, Field(pattern=r"\w")] = ",".join(FilterRules().levels)
     alert_keywords: str = ""
     alert_held_back: str = ""
@@ -52,6 +71,10 @@ def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings
             for stream in streams.names()
             if (channel := environment.get(f"CALI_{stream}_ALERT_CHANNEL".upper()))
         },
+        routing=_routing(variables),
+        fallback_channel=variables.alert_fallback_channel,
+        links=Links(variables.alert_batch_url, variables.alert_record_url),
+        storm_groups=variables.alert_storm_groups,
         rules=FilterRules(
             levels=_listed(variables.alert_levels),
             keywords=_listed(variables.alert_keywords),
@@ -62,6 +85,14 @@ def alert_settings(environment: Mapping[str, str] = os.environ) -> AlertSettings
         quiet_after=timedelta(seconds=variables.alert_quiet_after_s),
         rates=RateRules(bound=variables.alert_escalate_per_minute, factor=variables.alert_escalate_factor),
     )
+
+
+def _routing(variables: _AlertVariables) -> Routing:
+    routes = tuple(Route(**route.model_dump()) for route in variables.alert_routes)
+    unknown = sorted({route.team for route in routes if route.team} - set(variables.alert_teams))
+    if unknown:
+        raise ConfigurationError(f"CALI_ALERT_ROUTES names {', '.join(unknown)}, which CALI_ALERT_TEAMS does not list")
+    return Routing(routes, variables.alert_teams)
 
 
 def _listed(text: str) -> tuple[str, ...]:

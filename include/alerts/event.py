@@ -35,11 +35,17 @@ _SYNONYMS = {
 
 
 class Category(StrEnum):
-    """Why a group exists; each category has a channel and counts its batches by itself."""
+    """Why a group exists; each counts its batches by itself."""
 
     RECORD = "record"
     QUALITY = "quality"
     GAP = "gap"
+    SILENCE = "silence"
+    STORM = "storm"
+
+
+HOLDERS = frozenset({Category.SILENCE, Category.STORM})
+"""Categories of groups that stand for what is held back."""
 
 
 @dataclass(frozen=True, slots=True)

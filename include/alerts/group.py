@@ -55,7 +55,9 @@ class AlertGroup:
     the record that led the newest batch's increment. ``sample`` is the first record's message and stack trace.
     ``replayed`` of ``count`` came by a replay. ``said`` are the words of the newest transition. ``closed_at`` is when
     the group was resolved, ``reopened_at`` when it came back for the last time, ``occurrences`` how often it opened.
-    ``rate_bound`` (records a minute) is what an escalating group is over.
+    ``rate_bound`` (records a minute) is what an escalating group is over. ``held_by`` names what keeps its message back
+    since ``held_since`` (``include.alerts.holding``), ``held_why`` says so in words; ``holding`` says what it keeps
+    back of others.
     """
 
     id: int
@@ -99,6 +101,10 @@ class AlertGroup:
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_why: str | None = None
+    held_by: str | None = None
+    held_why: str | None = None
+    held_since: datetime | None = None
+    holding: str = ""
 
     @property
     def severity_rank(self) -> int:
@@ -109,7 +115,8 @@ class AlertGroup:
     def looks(self) -> str:
         """What a message shows beside the count and is worth an edit at once; growing old is not."""
         state = State.NEW if self.state is State.ONGOING else self.state
-        return " ".join([state, *([f"acknowledged by {self.acknowledged_by}"] if self.acknowledged_by else [])])
+        notes = (f"acknowledged by {self.acknowledged_by}" if self.acknowledged_by else "", self.held_why, self.holding)
+        return ", ".join([state, *(note for note in notes if note)])
 
     def shown(self) -> Shown:
         """Return what a message that is written now shows."""
@@ -119,12 +126,16 @@ class AlertGroup:
 def decide(group: AlertGroup, now: datetime, settings: AlertSettings) -> Decision:
     """Return what is to be told of a group at ``now``.
 
-    The reasons: ``first_sighting``, ``looks_different`` (another state, or somebody is at it), ``nothing_new``,
-    ``within_interval`` (an update, held back until ``due_at``) and ``interval_passed``. A message that cannot be edited
-    is repeated at ``repeat_interval`` instead of ``update_interval``.
+    The reasons: ``first_sighting``, ``resolved_untold``, ``looks_different`` (another state, or somebody is at it),
+    ``nothing_new``, ``within_interval`` (an update, held back until ``due_at``) and ``interval_passed``. A message that
+    cannot be edited is repeated at ``repeat_interval`` instead of ``update_interval``.
     """
     if group.announced_at is None:
-        return Decision(Action.OPEN, "first_sighting", now)
+        # What was over before anybody was told of it needs no message any more.
+        over = group.state is State.RESOLVED
+        return (
+            Decision(Action.NOTHING, "resolved_untold", now) if over else Decision(Action.OPEN, "first_sighting", now)
+        )
     if group.looks != group.announced_looks:
         return Decision(Action.UPDATE, "looks_different", now)
     if group.count <= group.announced_count:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from include.alerts.event import AlertEvent, severity_rank
+from include.alerts.event import HOLDERS, AlertEvent, severity_rank
 from include.alerts.group import AlertGroup, State
 from include.alerts.grouping import LONGEST_SAMPLE, MOST_NAMES, GroupIncrement
 from include.alerts.lifecycle import FIRST, Seen, Step, Tick, Transition, step
@@ -27,10 +27,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A group as it is to be stored, and the transitions that led there, in their order."""
+    """A group as it is to be stored, and the transitions that led there, in their order.
+
+    ``withdrawn`` says that its first message was held back until nobody needed it any more.
+    """
 
     group: AlertGroup
     transitions: tuple[Transition, ...] = ()
+    withdrawn: bool = False
 
 
 def grow(known: Sequence[AlertGroup], batch: Batch, now: datetime, settings: AlertSettings) -> list[Change]:
@@ -52,8 +56,8 @@ def grow(known: Sequence[AlertGroup], batch: Batch, now: datetime, settings: Ale
 
 def settle(known: Sequence[AlertGroup], now: datetime, settings: AlertSettings) -> list[Change]:
     """Return what the passing of time alone makes of the groups; those that stay as they are are left out."""
-    found = [(group, step(group, Tick(), now, settings)) for group in known]
-    return [_moved(Change(group), to, now, None) for group, to in found if to]
+    found = [(group, step(group, Tick(), now, settings)) for group in known if group.category not in HOLDERS]
+    return [moved(Change(group), to, now, None) for group, to in found if to]
 
 
 def _opened(increment: GroupIncrement, batch: Batch, now: datetime, settings: AlertSettings) -> Change:
@@ -82,7 +86,7 @@ def _opened(increment: GroupIncrement, batch: Batch, now: datetime, settings: Al
         versions=increment.versions,
         trend=Trend().plus(increment.minutes),
         sample=_sample_text(sample),
-        channel=settings.channel_for(increment.category, increment.stream),
+        channel=settings.channel_for(increment.category, increment.stream, sample.service, increment.severity),
         slack_channel=None,
         slack_ts=None,
         announced_count=0,
@@ -113,17 +117,18 @@ def _grown(before: Change, increment: GroupIncrement, batch: Batch, now: datetim
         **_origin(increment, batch),
     )
     grown = replace(before, group=group)
-    return _moved(grown, to, now, batch.batch_id) if to else grown
+    return moved(grown, to, now, batch.batch_id) if to else grown
 
 
-def _moved(change: Change, to: Step, now: datetime, batch_id: str | None) -> Change:
+def moved(change: Change, to: Step, now: datetime, batch_id: str | None) -> Change:
     """Return the change with one more step; who was at it has done so when the group is resolved."""
     group = replace(change.group, state=to.state, said=to.said, rate_bound=to.bound)
     if to.state is State.RESOLVED:
         group = replace(group, closed_at=now, acknowledged_by=None, acknowledged_at=None, acknowledged_why=None)
     if to.state is State.REGRESSED:
         group = replace(group, closed_at=None, reopened_at=now, occurrences=group.occurrences + 1)
-    return Change(group, (*change.transitions, Transition(change.group.state, to, now, batch_id)))
+    steps = (*change.transitions, Transition(change.group.state, to, now, batch_id))
+    return replace(change, group=group, transitions=steps)
 
 
 def _origin(increment: GroupIncrement, batch: Batch) -> dict[str, Any]:

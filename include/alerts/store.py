@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -13,13 +13,18 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from include.adapters.slack import MessageReference
+from include.alerts.acknowledging import Wanted, acknowledge
 from include.alerts.event import Category
 from include.alerts.fingerprint import VERSION, OpenGroups
 from include.alerts.group import AlertGroup, Shown
 from include.alerts.grouping import GroupIncrement
-from include.alerts.growth import Batch, Change, grow, settle
+from include.alerts.growth import Batch, Change
+from include.alerts.holding import Scene
 from include.alerts.lifecycle import Transition
+from include.alerts.mutes import By
+from include.alerts.mutes_postgres import PostgresMutes, scene_of
 from include.alerts.outbox import REPLIES, ApplyReport, Delivery, Kind, Notice, OutboxMessage
+from include.alerts.plan import sweep, take
 from include.alerts.rows import Row, group_of, group_row, message_of, notice_row, transition_of
 from include.alerts.settings import AlertSettings
 from include.alerts.telling import details_row, rows_to_tell
@@ -30,11 +35,21 @@ log = logging.getLogger(__name__)
 LONGEST_ERROR = 2_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a batch has to know: which of its categories are new, what holds groups back, and the groups."""
+
+    fresh: set[Category]
+    scene: Scene
+    groups: list[AlertGroup]
+
+
 class PostgresAlertStore:
     """An ``AlertStore`` over one psycopg connection; each method opens and commits its own transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self.mutes = PostgresMutes(connection)
 
     def apply(
         self,
@@ -46,13 +61,12 @@ class PostgresAlertStore:
     ) -> ApplyReport:
         """Add a batch's increments; one batch at a time, so that two can never wait for each other's groups."""
         with self._transaction():
-            self._connection.execute(query("alert_lock"))
-            fresh = {category for category in _categories(increments) if self._register(batch_id, category, now)}
-            if increments and not fresh:
+            read = self._read(batch_id, increments, now, settings)
+            if increments and not read.fresh:
                 log.info("batch already applied batch_id=%s", batch_id)
                 return ApplyReport(applied=False)
-            added = [increment for increment in increments if increment.category in fresh]
-            changes = grow(self._touched(added, now, settings), Batch(batch_id, run_url, added), now, settings)
+            added = [increment for increment in increments if increment.category in read.fresh]
+            changes = take(read.groups, Batch(batch_id, run_url, added), read.scene, now, settings)
             told = self._keep(changes, now, settings)
         return ApplyReport(
             applied=True,
@@ -74,12 +88,22 @@ class PostgresAlertStore:
             return bool(self._put([notice_row(notice, now)]))
 
     def settle(self, now: datetime, settings: AlertSettings) -> int:
-        """Take every group whose time has come to its next state."""
+        """Take every group whose time has come to its next state, and see to what is held back."""
         with self._transaction():
             self._connection.execute(query("alert_lock"))
-            changes = settle(self._touched([], now, settings), now, settings)
+            scene = scene_of(self.mutes.ask(now, settings))
+            known = self._groups("alert_groups_swept", {"quiet_since": now - settings.quiet_after, "now": now})
+            changes = sweep(known, scene, now, settings)
             self._keep(changes, now, settings)
-        return len(changes)
+        return sum(bool(change.transitions) for change in changes)
+
+    def acknowledge(self, wanted: Wanted, by: By, now: datetime, settings: AlertSettings) -> list[int]:
+        """Note who is at the open groups that are meant."""
+        with self._transaction():
+            self._connection.execute(query("alert_lock"))
+            changes = acknowledge(self._groups("alert_groups_open", {}), wanted, by, now)
+            self._keep(changes, now, settings)
+        return [change.group.id for change in changes]
 
     def claim(self, now: datetime, settings: AlertSettings) -> OutboxMessage | None:
         """Take the next message and its channel's slot, in one transaction of its own."""
@@ -163,8 +187,8 @@ class PostgresAlertStore:
 
     def groups(self) -> list[AlertGroup]:
         """Return every group, oldest first."""
-        with self._transaction(), self._connection.cursor(row_factory=dict_row) as cursor:
-            return [group_of(row) for row in cursor.execute(query("alert_groups"))]
+        with self._transaction():
+            return self._groups("alert_groups", {})
 
     def transitions(self, group_id: int) -> list[Transition]:
         """Return a group's transitions, oldest first."""
@@ -179,30 +203,39 @@ class PostgresAlertStore:
     def _transaction(self) -> AbstractContextManager[psycopg.Transaction]:
         return self._connection.transaction()
 
-    def _register(self, batch_id: str, category: Category, now: datetime) -> bool:
+    def _register(self, batch_id: str, category: Category, now: datetime) -> "psycopg.Cursor[Any]":
         row = {"batch_id": batch_id, "category": category, "now": now}
-        return self._connection.execute(query("alert_batch_register"), row).rowcount == 1
+        return self._connection.execute(query("alert_batch_register"), row)
 
-    def _touched(
-        self, increments: Sequence[GroupIncrement], now: datetime, settings: AlertSettings
-    ) -> list[AlertGroup]:
-        """Return the increments' groups and those whose time has come, locked.
-
-        Without increments also those that escalate: they may have calmed down.
-        """
+    def _read(
+        self, batch_id: str, increments: Sequence[GroupIncrement], now: datetime, settings: AlertSettings
+    ) -> "_Read":
+        """Register the batch and read all that it touches, locked, in one round trip."""
         parameters = {
             "streams": [increment.stream for increment in increments],
             "fingerprints": [increment.fingerprint.value for increment in increments],
             "quiet_since": now - settings.quiet_after,
-            "calming": not increments,
+            "storm_since": now - settings.storm_window,
         }
+        cursor = self._connection.cursor(row_factory=dict_row)
+        with self._connection.pipeline():
+            self._connection.execute(query("alert_lock"))
+            registered = {category: self._register(batch_id, category, now) for category in _categories(increments)}
+            scene = self.mutes.ask(now, settings)
+            cursor.execute(query("alert_groups_touched"), parameters)
+        fresh = {category for category, answer in registered.items() if answer.rowcount == 1}
+        return _Read(fresh, scene_of(scene), [group_of(row) for row in cursor])
+
+    def _groups(self, name: LiteralString, parameters: Row) -> list[AlertGroup]:
         with self._connection.cursor(row_factory=dict_row) as cursor:
-            return [group_of(row) for row in cursor.execute(query("alert_groups_touched"), parameters)]
+            return [group_of(row) for row in cursor.execute(query(name), parameters)]
 
     def _keep(self, changes: Sequence[Change], now: datetime, settings: AlertSettings) -> list[Kind]:
         """Save groups and transitions, and put what is to be told into the outbox; return what was new there."""
         rows = [group_row(change) for change in changes]
         saved = self._insert("alert_group_save", [row | {"transitions": Jsonb(row["transitions"])} for row in rows])
+        if withdrawn := [change.group.id for change in changes if change.withdrawn]:
+            self._connection.execute(query("alert_withdraw"), {"groups": withdrawn})
         told: list[Row] = []
         for change, row in zip(changes, saved, strict=True):
             told += rows_to_tell(replace(change.group, id=row["id"]), change.transitions, now, settings)

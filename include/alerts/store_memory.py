@@ -5,12 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from include.adapters.slack import MessageReference
+from include.alerts.acknowledging import Wanted, acknowledge
+from include.alerts.event import HOLDERS, Category
 from include.alerts.fingerprint import VERSION, OpenGroups
 from include.alerts.group import AlertGroup, Shown, State
 from include.alerts.grouping import GroupIncrement
-from include.alerts.growth import Batch, Change, grow, settle
+from include.alerts.growth import Batch, Change
 from include.alerts.lifecycle import Transition, is_quiet
+from include.alerts.mutes import By, InMemoryMutes
 from include.alerts.outbox import DONE, PATIENT, REPLIES, WAITING, ApplyReport, Delivery, Kind, Notice, OutboxMessage
+from include.alerts.plan import sweep, take
 from include.alerts.rows import Row, message_of, notice_row
 from include.alerts.settings import AlertSettings
 from include.alerts.telling import details_row, rows_to_tell
@@ -36,6 +40,7 @@ class InMemoryAlertStore:
         self._messages: dict[int, OutboxMessage] = {}
         self._batches: set[tuple[str, str]] = set()
         self._transitions: list[tuple[int, Transition]] = []
+        self.mutes = InMemoryMutes()
         self._next_send_at: dict[str, datetime] = {}
         self._next_update_at: dict[str, datetime] = {}
 
@@ -52,7 +57,8 @@ class InMemoryAlertStore:
         if increments and not added:
             return ApplyReport(applied=False)
         self._batches |= {(batch_id, increment.category) for increment in added}
-        changes = grow(list(self._groups.values()), Batch(batch_id, run_url, added), now, settings)
+        scene = self.mutes.scene(self.groups(), now, settings)
+        changes = take(self._touched(added, now, settings), Batch(batch_id, run_url, added), scene, now, settings)
         told = self._keep(changes, now, settings)
         return ApplyReport(
             applied=True,
@@ -73,10 +79,16 @@ class InMemoryAlertStore:
         return self._put(notice_row(notice, now))
 
     def settle(self, now: datetime, settings: AlertSettings) -> int:
-        """Take every group whose time has come to its next state."""
-        changes = settle(list(self._groups.values()), now, settings)
+        """Take every group whose time has come to its next state, and see to what is held back."""
+        changes = sweep(self._swept(now, settings), self.mutes.scene(self.groups(), now, settings), now, settings)
         self._keep(changes, now, settings)
-        return len(changes)
+        return sum(bool(change.transitions) for change in changes)
+
+    def acknowledge(self, wanted: Wanted, by: By, now: datetime, settings: AlertSettings) -> list[int]:
+        """Note who is at the open groups that are meant."""
+        changes = acknowledge(self.groups(), wanted, by, now)
+        self._keep(changes, now, settings)
+        return [change.group.id for change in changes]
 
     def claim(self, now: datetime, settings: AlertSettings) -> OutboxMessage | None:
         """Take the next message and its channel's slot."""
@@ -187,14 +199,57 @@ class InMemoryAlertStore:
         """Return every message of the outbox, oldest first."""
         return list(self._messages.values())
 
+    def _touched(self, added: Sequence[GroupIncrement], now: datetime, settings: AlertSettings) -> list[AlertGroup]:
+        """Return what ``alert_groups_touched.sql`` reads."""
+        keys = {(increment.stream, increment.fingerprint.value) for increment in added}
+        return [
+            group
+            for group in self.groups()
+            if (group.stream, group.fingerprint) in keys
+            or (group.state is not State.RESOLVED and group.category not in HOLDERS and is_quiet(group, now, settings))
+            or (group.announced_at is None and group.opened_at > now - settings.storm_window)
+            or group.category is Category.STORM
+        ]
+
+    def _swept(self, now: datetime, settings: AlertSettings) -> list[AlertGroup]:
+        """Return what ``alert_groups_swept.sql`` reads."""
+        muted = self.mutes.any(now)
+        return [
+            group
+            for group in self.groups()
+            if (
+                group.state is not State.RESOLVED
+                and (
+                    muted
+                    or group.state is State.ESCALATING
+                    or group.category in HOLDERS
+                    or is_quiet(group, now, settings)
+                )
+            )
+            or group.held_by
+            or group.holding
+            or group.acknowledged_by
+            or "acknowledged by" in group.announced_looks
+            or group.category is Category.STORM
+        ]
+
     def _keep(self, changes: Sequence[Change], now: datetime, settings: AlertSettings) -> list[Kind]:
         told: list[Row] = []
         for change in changes:
             group = replace(change.group, id=change.group.id or len(self._groups) + 1)
             self._groups[group.id] = group
+            if change.withdrawn:
+                self._withdraw(group.id)
             self._transitions += [(group.id, moved) for moved in change.transitions]
             told += rows_to_tell(group, change.transitions, now, settings)
         return self._put_all(told)
+
+    def _withdraw(self, group_id: int) -> None:
+        reason = "resolved before anybody had to be told"
+        for message in self.messages():
+            waits = message.state in {Delivery.PENDING, Delivery.PARKED}
+            if message.group_id == group_id and message.kind is Kind.OPEN and waits:
+                self._messages[message.id] = replace(message, state=Delivery.WITHDRAWN, last_error=reason)
 
     def _put_all(self, rows: Sequence[Row]) -> list[Kind]:
         return [row["kind"] for row in rows if self._put(row)]
@@ -213,7 +268,10 @@ class InMemoryAlertStore:
         return True
 
     def _is_behind(self, message: OutboxMessage) -> bool:
-        """Whether a reply has to wait for one before it in its thread."""
+        """Whether a message is held back, or a reply that has to wait for one before it in its thread."""
+        group = self._groups.get(message.group_id or 0)
+        if group and group.held_by and (message.kind is Kind.OPEN or group.slack_ts is None):
+            return True
         return message.kind in REPLIES and any(
             earlier.group_id == message.group_id and earlier.id < message.id
             for earlier in self._messages.values()

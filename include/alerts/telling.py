@@ -41,7 +41,8 @@ def details_row(group: AlertGroup, now: datetime) -> Row | None:
 
 
 def _reply(group: AlertGroup, moved: Transition, now: datetime) -> Row:
-    kind = Kind.CALL if moved.step.state in CALLING and not group.acknowledged_by else Kind.NOTE
+    loud = moved.step.state in CALLING and not group.acknowledged_by and not group.held_by
+    kind = Kind.CALL if loud else Kind.NOTE
     message = render_transition(group, moved)
     payload = {"text": message.text, "blocks": list(message.blocks)}
     return message_row(group, kind, now, now) | {"dedup_key": f"reply:{uuid4()}", "payload": payload}

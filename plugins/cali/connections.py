@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 AWS = "aws_default"
 POSTGRES = "cali_postgres"
 SLACK = "slack_default"
+SLACK_FALLBACK = "slack_fallback"
 METADATA = "airflow_metadata"
 WEBHOOK = "cali_webhook"
 SLACK_TIMEOUT_S = 10
@@ -87,7 +88,31 @@ def object_store(bucket: str, conn_id: str = AWS) -> "S3ObjectStore":
 
 @contextmanager
 def messenger(conn_id: str = SLACK) -> "Iterator[Messenger]":
-    """Yield Slack by the provider's hook: the API with a bot token, or an incoming webhook."""
+    """Yield Slack by the provider's hook: the API with a bot token, or an incoming webhook.
+
+    The fallback channel goes by the Connection `slack_fallback`, where there is one.
+    """
+    from include.adapters.slack_by_channel import MessengerByChannel  # noqa: PLC0415
+    from include.alerts.environment import alert_settings  # noqa: PLC0415
+
+    usual = _messenger(conn_id)
+    fallback = alert_settings().fallback_channel
+    if fallback is None or not is_defined(SLACK_FALLBACK):
+        yield usual
+    else:
+        yield MessengerByChannel(usual, {fallback: _messenger(SLACK_FALLBACK)})
+
+
+def is_defined(conn_id: str) -> bool:
+    """Whether there is a Connection of that name."""
+    try:
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True
+
+
+def _messenger(conn_id: str) -> "Messenger":
     from include.adapters.slack import SlackApiMessenger, SlackWebhookMessenger  # noqa: PLC0415
 
     if connection(conn_id).conn_type == "slackwebhook":
@@ -95,8 +120,7 @@ def messenger(conn_id: str = SLACK) -> "Iterator[Messenger]":
 
         webhook = SlackWebhookHook(slack_webhook_conn_id=conn_id, timeout=SLACK_TIMEOUT_S)
         # A webhook belongs to one channel, whatever the message names.
-        yield SlackWebhookMessenger({}, default=webhook.client)
-    else:
-        from airflow.providers.slack.hooks.slack import SlackHook  # noqa: PLC0415
+        return SlackWebhookMessenger({}, default=webhook.client)
+    from airflow.providers.slack.hooks.slack import SlackHook  # noqa: PLC0415
 
-        yield SlackApiMessenger(SlackHook(slack_conn_id=conn_id, timeout=SLACK_TIMEOUT_S).client)
+    return SlackApiMessenger(SlackHook(slack_conn_id=conn_id, timeout=SLACK_TIMEOUT_S).client)

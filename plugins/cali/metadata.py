@@ -25,6 +25,9 @@ GO_WITH_THEIR_RUN = frozenset({"deadline"})
 OF_ALL = ("asset_event", "import_error", "job")
 """Tables whose rows Airflow cannot tell apart by DAG, and whose old rows nobody needs."""
 PLATFORM_DAGS = (
+    "alert_acknowledge",
+    "alert_inhibit",
+    "alert_silence",
     "compaction",
     "daily_summary",
     "dlq_redrive",

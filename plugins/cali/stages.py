@@ -121,14 +121,19 @@ def alert(stream: str) -> dict[str, object]:
         return _claim_check(report) | notify(alerts, DISPATCH_BUDGET_S, wait_for_updates=False)
 
 
-def sweep() -> dict[str, int]:
-    """Take groups whose time has come to their next state, and send what earlier runs left in the outbox."""
+def sweep(*, revive: bool = False) -> dict[str, int]:
+    """Take groups whose time has come to their next state, and send what earlier runs left in the outbox.
+
+    With ``revive`` also what was parked, now that its cause is mended.
+    """
     from include.alerts.store import PostgresAlertStore  # noqa: PLC0415
     from include.ledger.postgres import connected  # noqa: PLC0415
 
     with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
         alerts = PostgresAlertStore(database)
         alerts.settle(utc_now(), alert_settings())
+        if revive:
+            log.info("revived messages=%d", alerts.revive(utc_now()))
         return notify(alerts, SWEEP_BUDGET_S, wait_for_updates=True)
 
 

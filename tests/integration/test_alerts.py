@@ -114,8 +114,9 @@ def test_processes_share_counts_messages_and_pace(migrated_uri: str) -> None:
                 store = PostgresAlertStore(connection)
                 for batch in range(5):
                     order = words if (worker + batch) % 2 else words[::-1]
-                    store.apply(f"b{batch}", increments(*order), utc_now(), None, settings)
-                    store.apply(f"b{worker}-{batch}", increments(*order), utc_now(), None, settings)
+                    fresh = increments(*order, arrived_at=utc_now())
+                    store.apply(f"b{batch}", fresh, utc_now(), None, settings)
+                    store.apply(f"b{worker}-{batch}", fresh, utc_now(), None, settings)
                 dispatch(store, messenger, settings, budget_seconds=20)
         except BaseException as error:  # noqa: BLE001 (told to the test below)
             errors.append(error)

@@ -3,7 +3,8 @@ with saved as (
         stream, category, fingerprint, fingerprint_version, severity, severity_rank, service, title, state, said, count,
         replayed, batches, first_seen, last_seen, opened_at, updated_at, closed_at, reopened_at, occurrences, rate_bound,
         trend, trend_from, services, pods, versions, sample, batch_id, run_url, channel, latest_shard_id,
-        latest_sequence_number, latest_sub_sequence, latest_arrived_at, acknowledged_by, acknowledged_at, acknowledged_why
+        latest_sequence_number, latest_sub_sequence, latest_arrived_at, acknowledged_by, acknowledged_at, acknowledged_why,
+        held_by, held_why, held_since, holding
     )
     values (
         %(stream)s, %(category)s, %(fingerprint)s, %(fingerprint_version)s, %(severity)s, %(severity_rank)s, %(service)s,
@@ -11,7 +12,8 @@ with saved as (
         %(opened_at)s, %(updated_at)s, %(closed_at)s, %(reopened_at)s, %(occurrences)s, %(rate_bound)s, %(trend)s,
         %(trend_from)s, %(services)s, %(pods)s, %(versions)s, %(sample)s, %(batch_id)s, %(run_url)s, %(channel)s,
         %(latest_shard_id)s, %(latest_sequence_number)s, %(latest_sub_sequence)s, %(latest_arrived_at)s,
-        %(acknowledged_by)s, %(acknowledged_at)s, %(acknowledged_why)s
+        %(acknowledged_by)s, %(acknowledged_at)s, %(acknowledged_why)s, %(held_by)s, %(held_why)s, %(held_since)s,
+        %(holding)s
     )
     on conflict (stream, fingerprint) do update set
         fingerprint_version = excluded.fingerprint_version,
@@ -42,7 +44,13 @@ with saved as (
         latest_arrived_at = excluded.latest_arrived_at,
         acknowledged_by = excluded.acknowledged_by,
         acknowledged_at = excluded.acknowledged_at,
-        acknowledged_why = excluded.acknowledged_why
+        acknowledged_why = excluded.acknowledged_why,
+        held_by = excluded.held_by,
+        held_why = excluded.held_why,
+        held_since = excluded.held_since,
+        holding = excluded.holding,
+        title = excluded.title,
+        sample = excluded.sample
     returning id
 ),
 noted as (

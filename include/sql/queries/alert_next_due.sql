@@ -5,7 +5,9 @@ select min(greatest(
 ))
 from cali.alert_outbox as message
 left join cali.slack_channels as pace using (channel)
+left join cali.alert_groups as told on told.id = message.group_id
 where message.state in ('pending', 'sending')
+  and (told.held_by is null or (message.kind <> 'open' and told.slack_ts is not null))
   and (%(updates)s or message.kind not in ('update', 'note'))
   and (message.kind not in ('note', 'call') or not exists (
       select from cali.alert_outbox as earlier

@@ -1,18 +1,22 @@
 """Claims about sending: order, pace, failures, and once."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from include.adapters.slack import MessageReference, MessageRefusedError, OutcomeUnknownError, RateLimitedError, Reply
 from include.adapters.slack_memory import InMemoryMessenger
 from include.alerts.dispatch import DispatchReport, dispatch
 from include.alerts.event import AlertEvent
+from include.alerts.filtering import alertable_mask
 from include.alerts.group import Shown
 from include.alerts.grouping import group_events
 from include.alerts.outbox import Delivery, Message, Notice
+from include.alerts.routing import Route, Routing
 from include.alerts.settings import AlertSettings
 from include.alerts.store_memory import InMemoryAlertStore
 from include.errors import ConfigurationError, TransientError
@@ -159,6 +163,24 @@ def test_a_rate_limit_is_obeyed_for_the_whole_channel(road: Road, event: MakeEve
     assert [at - began for at, _, _ in road.messenger.calls] == [0 * SECOND, 30 * SECOND, 31 * SECOND]
 
 
+def test_slacks_trouble_never_makes_an_alert(road: Road, event: MakeEvent, caplog: pytest.LogCaptureFixture) -> None:
+    """Every line that a dispatch logs of a 429, an outage and a refusal, read back from the stream, alerts nobody."""
+    faults = (RateLimitedError("slow", SECOND), TransientError("away"), MessageRefusedError("invalid_blocks"))
+    road.messenger.faults.extend(faults)
+    road.take(event("one"))
+    with caplog.at_level(logging.DEBUG):
+        road.dispatch(budget=60)
+    columns = {
+        "level": [record.levelname for record in caplog.records],
+        "service": ["cali"] * len(caplog.records),
+        "message": [record.getMessage() for record in caplog.records],
+    }
+    assert len(caplog.records) >= len(faults)
+    assert max(record.levelno for record in caplog.records) < logging.ERROR
+    table = pa.table(columns | {"log_content": columns["message"]})
+    assert alertable_mask(table, road.settings.rules).to_pylist() == [False] * len(caplog.records)
+
+
 def test_a_server_that_is_away_fails_the_task_and_keeps_the_message(road: Road, event: MakeEvent) -> None:
     """Back-off inside the budget, then a clear transient error; the next dispatch delivers."""
     road.take(event("one"))
@@ -234,6 +256,40 @@ def test_a_refusal_parks_the_message_until_the_cause_is_mended(road: Road, event
     road.messenger._channels = ("cali-typo",)
     assert road.store.revive(road.clock()) == 1
     assert road.dispatch().sent == 1
+
+
+def test_what_is_refused_for_good_is_told_in_the_fallback_channel(road: Road, event: MakeEvent) -> None:
+    """With why, once; the message itself waits, and goes where it belongs when the cause is mended."""
+    road.settings = AlertSettings(alert_channel="cali-typo", fallback_channel="cali-quality")
+    road.take(event("one"))
+    assert road.dispatch(budget=10).parked == 1
+    [told] = road.messenger.messages
+    assert told.channel == "cali-quality"
+    assert told.text.startswith(
+        "⚠️ This belongs into cali-typo: Slack channel cali-typo refused: channel_not_found. It waits there until the "
+        "cause is mended and it is revived. ERROR payments: one (once"
+    )
+    road.messenger._channels = ("cali-typo", "cali-quality")
+    road.store.revive(road.clock())
+    road.dispatch(budget=10)
+    assert [message.channel for message in road.messenger.messages] == ["cali-quality", "cali-typo"]
+
+
+def test_a_fallback_channel_that_is_gone_as_well_is_no_circle(road: Road, event: MakeEvent) -> None:
+    """With the token revoked nothing goes anywhere: both messages are parked, and the error says so."""
+    road.settings = AlertSettings(fallback_channel="cali-quality")
+    road.messenger.faults.extend(ConfigurationError("token_revoked") for _ in range(9))
+    road.take(event("one"))
+    report = road.dispatch(budget=30)
+    assert (report.parked, report.errors, road.states()) == (2, ("token_revoked",), [Delivery.PARKED] * 2)
+
+
+def test_records_are_told_where_their_route_leads(road: Road, event: MakeEvent) -> None:
+    """One batch, two channels, by level."""
+    road.settings = AlertSettings(routing=Routing((Route(channel="cali-quality", level="FATAL"),)))
+    road.take(event("one"), event("two", severity="FATAL"))
+    road.dispatch()
+    assert sorted(message.channel for message in road.messenger.messages) == ["cali-alerts", "cali-quality"]
 
 
 def test_one_bad_message_does_not_block_the_others(road: Road, event: MakeEvent) -> None:

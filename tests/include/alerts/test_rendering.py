@@ -15,6 +15,7 @@ from include.alerts.lifecycle import Step, Transition
 from include.alerts.mrkdwn import fit, span
 from include.alerts.rates import Trend, minute_of
 from include.alerts.rendering import needs_details, render, render_details, render_transition
+from include.alerts.routing import Links
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WILD = st.text(max_size=400) | st.text(alphabet="`<>&|*_~\n😀x ", max_size=9_000)
@@ -68,7 +69,7 @@ def test_a_message_tells_what_how_often_when_and_where() -> None:
     assert trend["elements"][0]["text"] == "▂▁█ 12:00 to 12:03 UTC"  # type: ignore[index]
     assert context["elements"][0]["text"] == (  # type: ignore[index]
         "stream logs · group 1 · fingerprint abababababab · "
-        "<http://127.0.0.1:8080/dags/logs_process/runs/r%201?a=1&amp;b=2|Airflow run>"
+        "<http://127.0.0.1:8080/dags/logs_process/runs/r%201?a=1&amp;b=2|Airflow run> · batch b"
     )
     assert message.text == (
         "ERROR payments: disk [num] full (1,234 times, 2026-03-01 12:00:00 UTC to 2026-03-01 14:00:00 UTC)"
@@ -122,6 +123,13 @@ def test_a_message_says_what_a_replay_brought(replayed: int, sign: str) -> None:
     assert header["text"]["text"].startswith(sign)  # type: ignore[index]
     assert f"*Of a replay*\n{replayed:,}" in [field["text"] for field in section["fields"]]  # type: ignore[attr-defined]
     assert f"(1,234 times, {replayed:,} of a replay, " in message.text
+
+
+def test_batch_and_record_are_linked_where_somebody_says_how() -> None:
+    """The addresses come from the settings; what stands in them of the group is quoted."""
+    links = Links("https://s3/x?key={batch_id}", "https://r/{stream}/{shard_id}/{sequence_number}/{sub_sequence}")
+    origin = texts(render(make_group(batch_id="b/1", run_url=None), links).blocks[-1])[0]
+    assert origin.endswith("<https://s3/x?key=b%2F1|batch> · <https://r/logs/s/1/0|record>")
 
 
 def test_a_link_that_is_no_web_address_is_left_out() -> None:

@@ -1,0 +1,45 @@
+"""The inhibit form in Airflow: a group mutes those that hang on it."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, task
+
+from cali.alert_forms import INHIBIT_PARAMETERS
+from cali.pipelines import DEFAULT_ARGUMENTS, START
+
+DOC = """
+### alert_inhibit
+
+**What** Writes a row into `cali.alert_inhibitions`. While a group of the cause is open, the groups to be muted send no
+first message and call nobody; the message of the cause says how much it holds back. When it is resolved, what still
+goes on is told.
+
+**When** By hand, once for each dependence: the database mutes the services that cannot work without it. *Lift* takes
+the number of an inhibition that is to be switched off.
+
+**When it fails** The message names the field.
+
+**Who** The owners of the log platform.
+"""
+
+with DAG(
+    dag_id="alert_inhibit",
+    description="Let an alert group mute those that hang on it",
+    doc_md=DOC,
+    schedule=None,
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
+    params=dict(INHIBIT_PARAMETERS),
+    tags=["cali", "alerts"],
+):
+
+    @task(multiple_outputs=False)
+    def inhibit() -> dict[str, int]:
+        """Let groups mute others, or switch that off."""
+        from cali import alert_forms  # noqa: PLC0415
+
+        return alert_forms.inhibit()
+
+    inhibit()

@@ -1,0 +1,1 @@
+select * from cali.alert_groups where state <> 'resolved' order by id for update
