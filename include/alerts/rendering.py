@@ -1,6 +1,6 @@
 """A group as a Slack message: Block Kit within Slack's limits, whatever the log holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -25,6 +25,8 @@ from include.alerts.routing import Links
 SAMPLE_LINES = 8
 """Lines of the sample in the message itself: what a phone shows without scrolling. The rest stands in its thread."""
 DETAIL_LINES = 60
+MOST_NAMES = 6
+"""Services, pods and versions that a message names of each."""
 RATE_WINDOW = timedelta(minutes=5)
 _SIGNS = ("🔥", "🔴", "🟡", "🔵")
 _RESOLVED = "✅"
@@ -133,14 +135,20 @@ def _fields(group: AlertGroup) -> list[str]:
     fields = {
         _COUNTED[group.category]: f"{group.count:,}",
         "Rate": f"{rate:,.1f} a minute" if group.count > 1 and group.trend.counts else "",
-        "Service": ", ".join(group.services) or group.service,
+        "Service": _names(group.services) or group.service,
         "Of a replay": f"{group.replayed:,}" if group.replayed else "",
         "First seen": time(group.first_seen),
         "Last seen": time(group.last_seen),
-        "Pods": ", ".join(group.pods),
-        "Versions": ", ".join(group.versions),
+        "Pods": _names(group.pods),
+        "Versions": _names(group.versions),
     }
     return [f"*{name}*\n{line(value)}" for name, value in fields.items() if value]
+
+
+def _names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - MOST_NAMES
+    return ", ".join([*names[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
 
 
 def _origin(group: AlertGroup, links: Links) -> str:

@@ -20,6 +20,7 @@ FORGOTTEN = (
     "alert_batches",
     "outbox",
     "alert_groups",
+    "silences",
     "reconciliations",
     "compactions",
     "purges",

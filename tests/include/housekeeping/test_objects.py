@@ -307,13 +307,26 @@ def test_rows_of_alerts_go_when_their_group_is_resolved_and_told(world: World) -
         insert into cali.alert_outbox (group_id, kind, channel, severity_rank, dedup_key, message_key, state,
             next_attempt_at, created_at, sent_at)
         select id, 'open', 'c', 1, fingerprint, fingerprint,
-            case fingerprint when 'waits' then 'parked' else 'sent' end, opened_at, opened_at, opened_at
+            case fingerprint when 'waits' then 'parked' when 'told' then 'withdrawn' else 'sent' end, opened_at, opened_at, opened_at
         from cali.alert_groups
         """
     )
     removed = forget(Purges(world.connection), START)
     assert (removed["outbox"], removed["alert_groups"]) == (2, 1)
     assert sorted(world.column("select fingerprint from cali.alert_groups")) == ["open", "waits"]
+
+
+def test_silences_go_long_after_they_ended(world: World) -> None:
+    """One that lasts stays, however old it is."""
+    world.connection.execute(
+        """
+        insert into cali.alert_silences (title, until, who, why, created_at)
+        values ('over', '2026-01-01T00:00:00Z', 'ann', 'deploy', '2025-12-31T00:00:00Z'),
+               ('lasts', '2999-01-01T00:00:00Z', 'ann', 'known', '2025-12-31T00:00:00Z')
+        """
+    )
+    assert forget(Purges(world.connection), START)["silences"] == 1
+    assert world.column("select title from cali.alert_silences") == ["lasts"]
 
 
 def test_old_reconciliations_go(world: World) -> None:
