@@ -67,9 +67,9 @@ class InMemoryMutes:
 
     def lift(self, number: int) -> bool:
         """Switch an inhibition off."""
-        known = number in self._inhibitions and number not in self._lifted
-        self._lifted.add(number)
-        return known
+        known = {number} & self._inhibitions.keys() - self._lifted
+        self._lifted |= known
+        return bool(known)
 
     def scene(self, groups: Sequence[AlertGroup], now: datetime, settings: AlertSettings) -> Scene:
         """Return what holds groups back at ``now``."""

@@ -321,7 +321,7 @@ def mute(store: AlertStore, what: str, now: datetime) -> object:
         "end": lambda: store.mutes.end_silence(1, now),
         "inhibit": lambda: store.mutes.inhibit(Matcher(title="blue"), Matcher(service="pay*"), by, now),
         "lift": lambda: store.mutes.lift(1),
-        "acknowledge": lambda: store.acknowledge(Wanted(matcher=Matcher(title="g*")), by, now, STORMY),
+        "acknowledge": lambda: len(store.acknowledge(Wanted(matcher=Matcher(title="g*")), by, now, STORMY)),
         "revive": lambda: store.revive(now),
         "settle": lambda: store.settle(now, STORMY),
     }
