@@ -307,7 +307,8 @@ def test_rows_of_alerts_go_when_their_group_is_resolved_and_told(world: World) -
         insert into cali.alert_outbox (group_id, kind, channel, severity_rank, dedup_key, message_key, state,
             next_attempt_at, created_at, sent_at)
         select id, 'open', 'c', 1, fingerprint, fingerprint,
-            case fingerprint when 'waits' then 'parked' when 'told' then 'withdrawn' else 'sent' end, opened_at, opened_at, opened_at
+            case fingerprint when 'waits' then 'parked' when 'told' then 'withdrawn' else 'sent' end,
+            opened_at, opened_at, opened_at
         from cali.alert_groups
         """
     )
