@@ -7,6 +7,7 @@ from urllib.parse import quote
 from include.adapters.slack import Blocks
 from include.alerts.event import HOLDERS, Category
 from include.alerts.group import AlertGroup, State
+from include.alerts.grouping import MOST_NAMES as KEPT_NAMES
 from include.alerts.lifecycle import Transition
 from include.alerts.mrkdwn import (
     FALLBACK_LIMIT,
@@ -148,7 +149,9 @@ def _fields(group: AlertGroup) -> list[str]:
 def _names(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = len(names) - MOST_NAMES
-    return ", ".join([*names[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
+    # A full list says that there are as many, not that there are no more.
+    least = "at least " if len(names) >= KEPT_NAMES else ""
+    return ", ".join([*names[:MOST_NAMES], *([f"{least}{more} more"] if more > 0 else [])])
 
 
 def _origin(group: AlertGroup, links: Links) -> str:

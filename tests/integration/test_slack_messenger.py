@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from include.adapters.slack import MessageGoneError, MessageReference, Messenger, SlackApiMessenger
+from include.adapters.slack import MessageGoneError, MessageReference, Messenger, Reply, SlackApiMessenger
 from include.adapters.slack_memory import InMemoryMessenger
 from include.errors import ConfigurationError
 from include.records import utc_now
@@ -46,6 +46,18 @@ def test_what_was_not_posted_is_not_found(messenger: Messenger) -> None:
         messenger.find("cali-alerts", key, now + timedelta(hours=1)),
     ]
     assert found == [None, None, None]
+
+
+@both_messengers
+def test_a_reply_stands_in_its_thread_and_is_found_there(messenger: Messenger) -> None:
+    """Not in the channel, unless one looks for what a reply is under; a second look finds the same one."""
+    key, began = str(uuid4()), utc_now()
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "one"}}]
+    first = messenger.post("cali-alerts", "one", blocks, str(uuid4()))
+    reply = messenger.post("cali-alerts", "back", blocks, key, Reply(first, broadcast=True))
+    assert reply.channel == first.channel
+    found = [messenger.find("cali-alerts", key, began, thread) for thread in (first, first, None)]
+    assert found == [reply, reply, None]
 
 
 @both_messengers
