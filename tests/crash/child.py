@@ -55,6 +55,9 @@ SETTINGS = AlertSettings(
     update_interval=timedelta(seconds=0.5),
     backoff_first=timedelta(seconds=0.1),
     backoff_ceiling=timedelta(seconds=1),
+    # Each group has its message here, although many open at once and the clock runs ahead of the records.
+    storm_groups=1_000_000,
+    backlog_after=timedelta(days=365),
 )
 DISPATCH_BUDGET_S = 5.0
 PAUSE_S = 0.02
