@@ -27,6 +27,7 @@ PARTS = {
         "spike",
         "idle",
         "soak",
+        "loading",
     )
 }  # fmt: skip
 """In the order in which they are measured. Each is a module with three functions:

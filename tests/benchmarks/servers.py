@@ -28,7 +28,7 @@ PUT_AT_ONCE = 500
 ACTIVE_S = 30.0
 READ_TIMEOUT_S = 60.0
 """Of every contender's answer: kinesalite looks for 10,000 records of one of sixteen shards among those of all."""
-SIZES = {"logs": (600, "log_content")}
+SIZES = {"logs": (600, "log_content"), "transactions": (300, "merchant")}
 """How many bytes a stream's valid records have, and which text of theirs is cut or repeated for it.
 
 Records of any other stream are as its simulator makes them.
