@@ -50,6 +50,10 @@ class WebhookOutbox:
         ((due,),) = self._connection.execute(query("webhook_is_due"), {"now": now}).fetchall()
         return bool(due)
 
+    def drop(self, now: datetime) -> int:
+        """Give up what is due, for nobody listens; return how many."""
+        return self._connection.execute(query("webhook_drop"), {"now": now}).rowcount
+
     def claim(self, now: datetime) -> Delivery | None:
         """Take the event that has been due the longest, for ``LEASE``, or None."""
         with self._connection.cursor(row_factory=class_row(Delivery)) as cursor:

@@ -70,8 +70,10 @@ def _deliver(database: "psycopg.Connection", now: "datetime") -> dict[str, int]:
     from include.webhook.outbox import WebhookOutbox  # noqa: PLC0415
 
     outbox = WebhookOutbox(database)
-    if not outbox.is_due(now) or (found := receiver()) is None:
+    if not outbox.is_due(now):
         return {}
+    if (found := receiver()) is None:
+        return {"dropped": outbox.drop(now)}
     return dict(deliver(outbox, found, WEBHOOK_BUDGET_S, utc_now))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
 
-from cali import deadlines
+from cali import deadlines, incidents, sla
 from include.errors import TransientError
 from include.ledger.postgres import connected
 from include.sla.incidents.causes import Failure, note_failure
@@ -106,6 +107,24 @@ def test_whom_it_concerns_stands_in_the_service_level(database: psycopg.Connecti
     deadlines.overdue(context())
     rows = database.execute("select owner, channel, severity from cali.sla_incidents").fetchall()
     assert rows == [("ada", "lake", "critical")]
+
+
+@pytest.mark.integration
+def test_a_callback_that_may_not_ask_for_connections_tells_all_the_same(
+    database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's API lets no callback read them: people are told, and the monitor drops an event that nobody wants."""
+
+    def denied() -> Any:
+        raise AirflowSecretsBackendAccessDenied("Access denied for connection 'cali_webhook'")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(incidents, "_webhook", denied)
+        deadlines.overdue(context())
+    assert len(slack(database)) == 1
+    now = database.execute("select max(created_at) from cali.webhook_outbox").fetchall()[0][0]
+    assert sla._deliver(database, now) == {"dropped": 1}
+    assert sla._deliver(database, now) == {}
 
 
 def test_without_postgres_the_callback_fails_loudly(monkeypatch: pytest.MonkeyPatch, free_port: Any) -> None:
