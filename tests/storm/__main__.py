@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from slack_sdk import WebClient
@@ -20,7 +21,7 @@ from include.records import utc_now
 from include.simulator.journal import Journal, read
 from include.simulator.kinesis import KinesisSink
 from include.simulator.progress import Progress
-from local.environment import kinesis, slack
+from local.environment import kinesis_url, slack
 from local.servers.aws import client
 from tests.benchmarks.arguments import natural
 from tests.benchmarks.whole_stack import Say, whole_stack
@@ -122,10 +123,10 @@ def _put(running: RunningStack, storm: Storm, options: argparse.Namespace) -> No
         CaliError: an answer of Kinesis was lost, so nobody knows what was put.
     """
     progress = Progress(io.StringIO(), time.monotonic)
-    server, ticks = kinesis(running.settings), options.seconds * TICKS
-    with Journal(running.probes) as journal:
-        kinesis_client = client("kinesis", server.address, server.credentials)
-        sink = KinesisSink(kinesis_client, STREAM, journal, progress, lambda _: False, time.time)
+    address, credentials = kinesis_url(running.settings), running.settings.credentials
+    ticks = options.seconds * TICKS
+    with closing(client("kinesis", address, credentials)) as kinesis, Journal(running.probes) as journal:
+        sink = KinesisSink(kinesis, STREAM, journal, progress, lambda _: False, time.time)
         began, put = time.monotonic(), 0
         for tick in range(1, ticks + 1):
             due = options.errors * tick // ticks

@@ -105,6 +105,20 @@ def test_a_lost_record_and_a_lost_message_are_found_out() -> None:
     assert world.judge().alerts.missing == 1
 
 
+def test_the_command_has_its_options_and_tells_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    """What needs no stack of the program is held here: that it starts, and that its table has every figure."""
+    from tests.storm.__main__ import Result, main, render
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert [name for name in ("errors", "kinds", "seconds", "seed") if f"--{name}" not in shown] == []
+    verdict = World(AlertSettings()).rage()
+    text = render(Result(ERRORS, 10.0, 5.0, 0, 0, verdict))
+    assert (f"{ERRORS:,} in 10.0 s, {KINDS}" in text, f"{KINDS}, {KINDS}" in text) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("times", "most"), [([], 0), ([5.0], 1), ([float(n) for n in range(100)], 11), ([0.0, 0.5, 10.0, 10.4], 3)]
 )
