@@ -1,20 +1,28 @@
 """The alert stage of a stream with a table of its own: rows, counts and messages together, once."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
 
 from include import streams
 from include.adapters.kinesis_memory import InMemoryStream
 from include.adapters.object_store import InMemoryObjectStore
 from include.alerts.settings import AlertSettings
+from include.alerts.store import PostgresAlertStore
 from include.alerts.store_memory import InMemoryAlertStore
 from include.drain.buffer import BufferHints
 from include.drain.drain import DrainRequest, drain
 from include.drain.read_shard import ShardSource
+from include.errors import CaliError
 from include.ledger.memory import InMemoryLedger
+from include.ledger.postgres import PostgresLedger
 from include.process.alert_stage import alert_pending
 from include.process.validate_stage import validate_pending
-from include.process.work import Workplace
+from include.process.work import LEASE, Workplace
 from include.streams.transactions.load import TransactionLoader
 from include.streams.transactions.settings import FraudSettings
 from include.streams.transactions.table_memory import InMemoryTransactionTable
@@ -97,3 +105,57 @@ def test_no_message_and_no_object_but_the_drained_one_holds_a_card_number() -> N
     assert CARD not in told
     holding = [key for key in world.store.keys("") if CARD.encode() in world.store.get(key)]
     assert not [key for key in holding if not key.startswith("raw/")]
+
+
+@pytest.fixture
+def database(migrated_uri: str) -> Iterator[psycopg.Connection]:
+    """Yield a connection to a new database."""
+    with psycopg.connect(migrated_uri, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("dies_in", ["complete_alert", "apply"])
+def test_rows_counts_groups_and_messages_are_there_together_or_not_at_all(
+    database: psycopg.Connection, dies_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies once its rows are written leaves none; the next one's are there once."""
+    stream, store, ledger, alerts = (
+        InMemoryStream("transactions"),
+        InMemoryObjectStore(),
+        PostgresLedger(database),
+        PostgresAlertStore(database),
+    )
+    for number in range(8):
+        stream.put(SHARD, payload(number, number), NOW)
+    source = ShardSource("transactions", "transactions", stream, lambda: NOW, lambda _: None)
+    drain(source, store, ledger, DrainRequest("run", BufferHints()))
+    contract = streams.get("transactions")
+    assert contract.loader is not None
+    loader = contract.loader(database)
+
+    def place(owner: str, now: datetime) -> Workplace:
+        return Workplace(contract, store, ledger, owner, lambda: now, loader=loader)
+
+    def counted() -> tuple[int, ...]:
+        rows = database.execute(
+            "select (select count(*) from cali.transactions), (select count(*) from cali.transaction_ids),"
+            " (select count(*) from cali.alert_groups), (select count(*) from cali.alert_outbox)"
+        )
+        (counts,) = rows.fetchall()
+        return tuple(counts)
+
+    def die(*_: object) -> None:
+        raise RuntimeError
+
+    validate_pending(place("first", NOW))
+    with monkeypatch.context() as patch:
+        patch.setattr({"complete_alert": ledger, "apply": alerts}[dies_in], dies_in, die)
+        with suppress(CaliError):
+            alert_pending(place("first", NOW), alerts, AlertSettings(), "http://run")
+    assert counted() == (0, 0, 0, 0)
+    report = alert_pending(place("second", NOW + 2 * LEASE), alerts, AlertSettings(), "http://run")
+    assert report.counts == {"alertable": 8, "filtered": 0}
+    assert counted() == (8, 8, 1, 1)
+    assert alert_pending(place("third", NOW + 9 * LEASE), alerts, AlertSettings(), "http://run").counts == {}
+    assert counted() == (8, 8, 1, 1)
