@@ -16,8 +16,8 @@ when Slack was away.
 **When** Every minute. The process DAGs send their own alerts at once; this one finds little to do on a calm day.
 
 **When it fails** Slack refused or did not answer; the message says how. Everything stays in the outbox for the next
-run. `select * from cali.alert_outbox where state <> 'sent'` shows what waits. What Slack refused for good is *parked*:
-mend the cause, then trigger this DAG with *Revive*.
+run. `select * from cali.alert_outbox where state not in ('sent', 'withdrawn')` shows what waits. What Slack refused for
+good is *parked*: mend the cause, then trigger this DAG with *Revive*.
 
 **Who** The owners of the log platform.
 """

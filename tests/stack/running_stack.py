@@ -148,7 +148,8 @@ class RunningStack:
     def settle_messages(self, seconds: float = SETTLED_S) -> None:
         """Wait until the outbox holds no message that is not sent; ask for a sweep rather than for its minute."""
         self.airflow.trigger("notify")
-        waiting = "select id, kind, state, attempts, last_error from cali.alert_outbox where state <> 'sent'"
+        columns = "id, kind, state, attempts, last_error"
+        waiting = f"select {columns} from cali.alert_outbox where state not in ('sent', 'withdrawn')"  # noqa: S608
         eventually(lambda: not self.rows(waiting), seconds, lambda: self.rows(waiting))
 
     def summary(self) -> StreamSummary:

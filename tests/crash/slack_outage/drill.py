@@ -30,7 +30,7 @@ LINES = 6
 WAITING = """
     select count(*) as waiting from cali.alert_outbox as outbox
     join cali.alert_groups as groups on groups.id = outbox.group_id
-    where groups.stream = %(stream)s and outbox.kind = 'open' and outbox.state <> 'sent'
+    where groups.stream = %(stream)s and outbox.kind = 'open' and outbox.state not in ('sent', 'withdrawn')
 """
 
 Say = Callable[[str], None]
