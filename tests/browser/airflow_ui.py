@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from local.settings import Settings
 
@@ -37,19 +37,26 @@ PATIENCE_MS = 60_000
 
 
 @contextmanager
-def airflow_ui(settings: Settings, folder: Path) -> Iterator[AirflowUi]:
-    """Open Airflow's pages as its administrator; the browser lives in ``folder`` until the block ends."""
+def chromium(folder: Path) -> Iterator[Browser]:
+    """Run a headless Chromium, which lives in ``folder``, until the block ends."""
     program = _unpack_chromium(folder)
     # Its libraries are unpacked beside it, because a machine without a desktop has none of them.
     environment = {**os.environ, "LD_LIBRARY_PATH": str(folder / "al2023" / "lib"), "HOME": str(folder)}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS), env=dict(environment))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def airflow_ui(settings: Settings, folder: Path) -> Iterator[AirflowUi]:
+    """Open Airflow's pages as its administrator; the browser lives in ``folder`` until the block ends."""
+    with chromium(folder) as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(PATIENCE_MS)
         ui = AirflowUi(page, settings.airflow_url)
         ui.log_in(ADMIN, settings.secrets.admin_password)
         yield ui
-        browser.close()
 
 
 class AirflowUi:
