@@ -50,7 +50,7 @@ def hold(
     by_key = {_key(group): Change(group) for group in known if group.category not in HOLDERS}
     by_key |= {_key(change.group): change for change in changes}
     leads = {(lead.stream, lead.fingerprint): lead for lead in scene.open_groups}
-    leads |= {key: _lead(change.group) for key, change in by_key.items() if change.group.state is not State.RESOLVED}
+    leads |= {key: lead_of(change.group) for key, change in by_key.items() if change.group.state is not State.RESOLVED}
     held: dict[Key, Change] = {}
     for key, change in by_key.items():
         if change.group.category in HOLDERS:
@@ -59,7 +59,7 @@ def hold(
         found = _hold_of(change.group, scene, leads, now)
         held[key] = _held(change, found, now)
         if key in leads:
-            leads[key] = _lead(held[key].group)
+            leads[key] = lead_of(held[key].group)
     held |= _stormed(list(held.values()), scene, now, settings)
     touched = {_key(change.group) for change in changes}
     before = {_key(group): group for group in known}
@@ -153,7 +153,8 @@ def _is_stormy(group: AlertGroup, openings: Mapping[str, int], settings: AlertSe
     return openings.get(group.channel, 0) > settings.storm_groups
 
 
-def _lead(group: AlertGroup) -> Lead:
+def lead_of(group: AlertGroup) -> Lead:
+    """Return what a matcher looks at of a group; a storm mutes a group, but not what the group itself mutes."""
     mute = group.held_by if group.held_by and not group.held_by.startswith(STORM) else None
     return Lead(group.stream, group.fingerprint, group.severity, group.service, group.services, group.title, mute)
 

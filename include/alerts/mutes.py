@@ -8,8 +8,8 @@ from typing import Protocol
 
 from include.alerts.event import HOLDERS
 from include.alerts.group import AlertGroup, State
-from include.alerts.holding import STORM, Scene
-from include.alerts.muting import Inhibition, Lead, Matcher, Silence
+from include.alerts.holding import STORM, Scene, lead_of
+from include.alerts.muting import Inhibition, Matcher, Silence
 from include.alerts.settings import AlertSettings
 
 
@@ -85,9 +85,3 @@ class InMemoryMutes:
         """Whether there is anything that could hold a group back."""
         scene = self.scene((), now, AlertSettings())
         return bool(scene.silences or scene.inhibitions)
-
-
-def lead_of(group: AlertGroup) -> Lead:
-    """Return what a matcher looks at; a storm mutes a group, but not what the group itself mutes."""
-    mute = group.held_by if group.held_by and not group.held_by.startswith(STORM) else None
-    return Lead(group.stream, group.fingerprint, group.severity, group.service, group.services, group.title, mute)
