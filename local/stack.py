@@ -25,8 +25,9 @@ from local.supervision import Supervisor
 
 Say = Callable[[str], None]
 
-_SERVERS_SECONDS = 60.0
-_AIRFLOW_SECONDS = 180.0
+# A program that ends is not waited for; one that starts slowly, on a busy machine, is.
+_SERVERS_SECONDS = 180.0
+_AIRFLOW_SECONDS = 600.0
 _POLL_SECONDS = 0.25
 
 

@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+PATIENCE = 4
+"""How many times slower than usual a shared machine may be; who waits for what comes loses nothing by it."""
 
 
 def eventually(look: Callable[[], T | None], seconds: float, otherwise: Callable[[], object], poll_s: float = 0.2) -> T:
-    """Look until something true is seen, and return it; after ``seconds`` fail with what ``otherwise`` tells."""
-    give_up = time.monotonic() + seconds
+    """Look until something true is seen, and return it; fail after ``PATIENCE * seconds`` with what ``otherwise`` tells."""
+    give_up = time.monotonic() + PATIENCE * seconds
     while not (seen := look()):
-        assert time.monotonic() < give_up, f"not within {seconds:.0f} s: {otherwise()}"
+        assert time.monotonic() < give_up, f"not within {PATIENCE * seconds:.0f} s: {otherwise()}"
         time.sleep(poll_s)
     return seen

@@ -12,7 +12,7 @@ from typing import Protocol
 from include.errors import TransientError
 
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 POLL_SECONDS = 0.1
 
 

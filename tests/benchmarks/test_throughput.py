@@ -28,7 +28,7 @@ from tests.benchmarks.servers import BUCKET, SIZES, Emulators, emulators, filled
 RECORDS = 600
 ENVIRONMENTS = run_folder(os.environ) / "bench"
 """Where ``make bench`` keeps them, too: they are made once."""
-MINUTES = pytest.mark.timeout(900)
+MINUTES = pytest.mark.timeout(2700)
 """The first time installs them."""
 INSTALLED_APART = [MINUTES, pytest.mark.rivals]
 """Of a contender that has an environment of its own."""

@@ -19,7 +19,7 @@ from tests.crash.points import OF_DISPATCH, Point
 from tests.crash.site import Site
 from tests.crash.verdict import judge
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).parents[2]
 

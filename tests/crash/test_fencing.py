@@ -18,7 +18,7 @@ from tests.crash.producer import Producer
 from tests.crash.site import Site
 from tests.crash.verdict import judge
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 SAME, OTHER = "run-0", "run-1"
 TABLES = {

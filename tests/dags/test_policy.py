@@ -20,19 +20,22 @@ from local.environment import REDELIVERED_AFTER_S
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))
 MOST_LINES = 60
-MOST_IMPORT_S = 0.5
+MOST_OF_AIRFLOW = 0.3
+"""Of the CPU time that Airflow's own import takes in the same process, whatever the machine is."""
 HEAVY = ("great_expectations", "pandas", "pyarrow", "psycopg", "duckdb")
 
 by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
 LOAD = """
 import json, runpy, sys, time
+born = time.process_time()
 import airflow.sdk
 from airflow.sdk import DAG, Asset, BaseOperator, Param, task
 import airflow.triggers.base
 began = time.process_time()
 runpy.run_path(sys.argv[1])
-print("result:" + json.dumps({"seconds": time.process_time() - began, "modules": sorted(sys.modules)}))
+share = (time.process_time() - began) / (began - born)
+print("result:" + json.dumps({"share": share, "modules": sorted(sys.modules)}))
 """
 
 
@@ -200,7 +203,12 @@ def load(path: Path, home: Path) -> dict[str, Any]:
     """Load a DAG file in a fresh interpreter; return its own CPU seconds and what is imported then."""
     environment = {"AIRFLOW_HOME": str(home), "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", "PATH": os.environ["PATH"]}
     ran = subprocess.run(
-        [sys.executable, "-c", LOAD, str(path)], env=environment, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", LOAD, str(path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
     )
     result = ran.stdout.rpartition("result:")[2]
     return dict(json.loads(result))
@@ -208,13 +216,13 @@ def load(path: Path, home: Path) -> dict[str, Any]:
 
 @by_file
 def test_a_file_is_parsed_fast_and_without_heavy_modules(path: Path, tmp_path: Path) -> None:
-    """Airflow parses DAG files again and again: beyond Airflow itself that costs under half a second of CPU."""
+    """Airflow parses DAG files again and again: beyond Airflow's own import that costs little CPU."""
     loads = [load(path, tmp_path) for _ in range(2)]
-    seconds = [one["seconds"] for one in loads]
+    shares = [one["share"] for one in loads]
     # The median of three: the third is only asked where the first two disagree.
-    if min(seconds) < MOST_IMPORT_S <= max(seconds):
-        seconds.append(load(path, tmp_path)["seconds"])
-    assert statistics.median_low(seconds) < MOST_IMPORT_S
+    if min(shares) < MOST_OF_AIRFLOW <= max(shares):
+        shares.append(load(path, tmp_path)["share"])
+    assert statistics.median_low(shares) < MOST_OF_AIRFLOW
     assert [name for name in HEAVY if name in loads[0]["modules"]] == []
 
 

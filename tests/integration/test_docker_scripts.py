@@ -32,7 +32,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], 
     script = str(ROOT / "docker" / "create_databases.sql")
     command = (binary("psql"), "--set=ON_ERROR_STOP=1", "--no-psqlrc", f"--file={script}", server.uri())
     with running(server, folder / "postgres.log"):
-        subprocess.run(command, env={**os.environ, **environment}, check=True, timeout=60)
+        subprocess.run(command, env={**os.environ, **environment}, check=True, timeout=300)
         yield server
 
 
@@ -57,7 +57,7 @@ def test_cali_migrates_what_the_script_made(databases: PostgresServer) -> None:
     """The script and CALI's own migrations fit together."""
     environment = {**os.environ, "CALI_POSTGRES_URI": databases.uri("cali", "cali", "cali%27s%20password")}
     command = (sys.executable, "-m", "include.sql.migrate")
-    subprocess.run(command, env=environment, cwd=ROOT, check=True, timeout=60)
+    subprocess.run(command, env=environment, cwd=ROOT, check=True, timeout=300)
     with psycopg.connect(databases.uri("cali")) as connection:
         assert connection.execute("SELECT count(*) FROM cali.micro_batches").fetchone() == (0,)
 
@@ -78,7 +78,7 @@ def test_streams_and_bucket_are_created_once(kinesis_server: KinesisLocal, s3_se
     }
     command = (sys.executable, str(ROOT / "docker" / "prepare_aws.py"))
     for _ in range(2):
-        subprocess.run(command, env=environment, check=True, timeout=60)
+        subprocess.run(command, env=environment, check=True, timeout=300)
     with closing(client("kinesis", kinesis_server.address, credentials)) as kinesis:
         shards = {
             name: len(kinesis.list_shards(StreamName=name)["Shards"]) for name in ("container-one", "container-two")

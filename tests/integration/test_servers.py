@@ -47,7 +47,7 @@ def _connected(server: KinesisLocal) -> AbstractContextManager[Any]:
 
 
 def _stream_is_active(kinesis: Any, name: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
         assert time.monotonic() < deadline, f"{name} did not become active"
         time.sleep(0.05)

@@ -98,7 +98,7 @@ def test_the_journal_is_what_the_stream_holds(
     journal = tmp_path / "journal.ndjson"
     mix = ["--count", "1500", "--rate", "500", "--malformed-rate", "0.3", "--seed", "3"]
     with started(kinesis_server, journal, "--kinesis-stream", stream, *mix) as process:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     entries = list(read(journal))
     hashes, data = stored(kinesis_client, stream)
@@ -123,7 +123,7 @@ def test_a_simulator_that_is_told_to_stop_leaves_a_whole_journal(
     with started(kinesis_server, journal, "--kinesis-stream", stream, "--rate", "300") as process:
         until(lambda: journal.exists() and journal.stat().st_size > 20_000)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(journal.read_bytes().splitlines()[-1])
     assert journaled(list(read(journal))) == stored(kinesis_client, stream)[0]
@@ -141,7 +141,7 @@ def test_a_simulator_waits_for_a_server_that_is_away(tmp_path: Path, free_port: 
             lines.append(line)
         with running(server, tmp_path / "kinesis.log"):
             rest = process.stderr.read()
-            assert process.wait(timeout=120) == 0, rest
+            assert process.wait(timeout=600) == 0, rest
             kinesis = client("kinesis", server.address, server.credentials)
             hashes, _ = stored(kinesis, "logs")
             kinesis.close()

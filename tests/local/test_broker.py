@@ -61,6 +61,6 @@ def test_celery_is_there_and_costs_nothing_where_it_was_not_chosen(
         "AIRFLOW__CELERY__BROKER_URL": "redis://127.0.0.1:1/0",
     }
     ran = subprocess.run(
-        [sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=True, timeout=600
     )
     assert ran.stdout.splitlines()[-1] == f"result: {imported}"

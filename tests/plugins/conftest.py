@@ -19,7 +19,7 @@ from include.adapters.kinesis import BotoStreamReader  # noqa: E402 - Airflow's 
 from include.ledger.postgres import PostgresLedger  # noqa: E402
 from include.records import Shard, utc_now  # noqa: E402
 
-DEADLINE_S = 20
+DEADLINE_S = 100
 
 
 @dataclass

@@ -249,7 +249,7 @@ def test_a_killed_replay_goes_on_in_its_generation(site: Site) -> None:
     """Killed between an object and its commit, the same run's next try leaves every record there once."""
     command = [sys.executable, "-c", DIES]
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
-    assert subprocess.run(command, env=environment, check=False, timeout=60).returncode == -signal.SIGKILL
+    assert subprocess.run(command, env=environment, check=False, timeout=300).returncode == -signal.SIGKILL
     assert site.rows("select generation, state, batches from cali.replays") == [(1, "running", 0)]
     (committed,) = site.rows("select count(*) from cali.micro_batches where generation = 1")[0]
     assert 0 < committed < 5

@@ -148,7 +148,7 @@ os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     paths = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
     ran = subprocess.run(
-        [sys.executable, "-c", script], env=paths, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", script], env=paths, capture_output=True, text=True, check=False, timeout=600
     )
     # Airflow's hooks log to the same stream.
     results = [line for line in ran.stdout.splitlines() if line.startswith("result:")]

@@ -12,7 +12,7 @@ from tests.benchmarks.footprint import SUPERVISOR, WORKERS
 if TYPE_CHECKING:
     from tests.stack.running_stack import RunningStack
 
-pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.thorough, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.thorough, pytest.mark.timeout(1800)]
 
 RUNS = 40
 LIKE_A_REAL_ONE = """

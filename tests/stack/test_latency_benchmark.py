@@ -12,7 +12,7 @@ from tests.benchmarks.journeys import SEGMENTS
 if TYPE_CHECKING:
     from tests.stack.running_stack import RunningStack
 
-pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.thorough, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.thorough, pytest.mark.timeout(1800)]
 
 
 def test_a_load_gives_quantiles_for_each_step(running_stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:

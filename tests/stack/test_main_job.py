@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from include.simulator.journal import JournalEntry
 
-pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(1800)]
 
 # -- the main job ------------------------------------------------------------------------------------------------------
 

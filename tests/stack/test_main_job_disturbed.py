@@ -19,7 +19,7 @@ from tests.stack.running_stack import PROVED, RunningStack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(1800)]
 
 
 def test_killed_workers_and_a_killed_scheduler_lose_nothing(running_stack: RunningStack) -> None:
@@ -28,7 +28,7 @@ def test_killed_workers_and_a_killed_scheduler_lose_nothing(running_stack: Runni
         scheduler = running_stack.process("scheduler")
         worker, _, orphaned = running_stack.at_work()
         worker.kill()  # its task's process lives on and has nobody to report to
-        scheduler.wait(60)  # it does not go on with the queue that the worker may have taken along
+        scheduler.wait(240)  # it does not go on with the queue that the worker may have taken along
         running_stack.wait_until_healthy()
         _, task, _ = running_stack.at_work(but={orphaned})
         task.kill()
@@ -47,7 +47,7 @@ def test_idle_workers_that_are_killed_do_not_stop_the_job(running_stack: Running
     scheduler = running_stack.process("scheduler")
     for worker in running_stack.workers():
         worker.kill()
-    scheduler.wait(60)
+    scheduler.wait(240)
     running_stack.put(seed=4, seconds=2)
     running_stack.settle()
     running_stack.wait_until_healthy()

@@ -18,7 +18,7 @@ from tests.stack.running_stack import PROVED, STREAM, RunningStack, stack_enviro
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.integration, pytest.mark.scale_out, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.scale_out, pytest.mark.timeout(2700)]
 
 LANES = 2
 WORKERS = {"worker-1", "worker-2"}

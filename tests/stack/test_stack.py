@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.stack.running_stack import RunningStack
 
-pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(1800)]
 
 
 def test_a_second_up_says_that_all_is_up(running_stack: RunningStack) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.browser.airflow_ui import Value
     from tests.stack.running_stack import RunningStack
 
-pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.stack, pytest.mark.timeout(1800)]
 
 TODAY = utc_now().replace(second=0, microsecond=0)
 FORMS: Mapping[str, Mapping[str, Value]] = {

@@ -12,7 +12,7 @@ from tests.crash.outage.drill import Drill, How, Plan
 from tests.crash.outage.verdict import judge
 from tests.crash.site import Site
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 SHORT = Plan(
     server="s3",

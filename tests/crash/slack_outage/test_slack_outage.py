@@ -8,7 +8,7 @@ from tests.crash.slack_outage.__main__ import render
 from tests.crash.slack_outage.drill import Plan, SlackDrill
 from tests.crash.verdict import judge
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 SHORT = Plan(seconds=9, before=2, put_every=0.8, records=10, retry_delay=0.5)
 

@@ -176,7 +176,7 @@ assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert (ran.returncode, ran.stdout, ran.stderr, list(tmp_path.iterdir())) == (0, "", "", [])
 

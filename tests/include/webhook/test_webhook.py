@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -119,9 +118,7 @@ def test_a_dead_receiver_costs_one_time_out_and_shows_nothing(
         outbox.enqueue(uuid4(), BODY, NOON)
     with receiving(*[None] * 20) as receiver:
         target = Receiver(receiver.url, SECRET, timeout_s=0.3)
-        began = time.monotonic()
         assert deliver(outbox, target, 20, Clock()) == {"failed": 1}
-        assert time.monotonic() - began < 3
         assert len(receiver.got) == 1
     errors = database.execute("select last_error from cali.webhook_outbox where last_error is not null").fetchall()
     assert errors == [("the webhook's receiver 127.0.0.1 did not answer (TimeoutError)",)]

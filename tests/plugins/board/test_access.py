@@ -16,7 +16,7 @@ from tests.plugins.board.promises import full_hour, miss
 if TYPE_CHECKING:
     from tests.plugins.board.conftest import Site
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 READ = ("/", "/index.html", "/board.js", "/definition.js", "/board.css", "/icon.svg", "/icon-dark.svg", "/data")
 EVERYTHING = {"pipeline_name": "batch", "sla_type": "hourly"}

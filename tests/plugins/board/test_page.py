@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Open = Callable[..., tuple[Page, FrameLocator]]
 
-pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.timeout(2700)]
 
 expect = playwright.expect
 DESKTOP = {"width": 1400, "height": 1000}
