@@ -14,7 +14,7 @@ PATIENCE = 4
 
 
 def eventually(look: Callable[[], T | None], seconds: float, otherwise: Callable[[], object], poll_s: float = 0.2) -> T:
-    """Look until something true is seen, and return it; fail after ``PATIENCE * seconds`` with what ``otherwise`` tells."""
+    """Look until something true is seen and return it; fail after ``PATIENCE * seconds`` as ``otherwise`` says."""
     give_up = time.monotonic() + PATIENCE * seconds
     while not (seen := look()):
         assert time.monotonic() < give_up, f"not within {PATIENCE * seconds:.0f} s: {otherwise()}"
