@@ -95,6 +95,10 @@ storm-test: $(RUN_STAMP) ## Put a storm of errors on the whole stack, and prove 
 slack-outage-test: $(RUN_STAMP) ## Take Slack away in three ways while groups open, and prove that each is told of once (SECONDS, SEED)
 	@$(VENV)/bin/python -m tests.crash.slack_outage --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
+.PHONY: sla-test
+sla-test: $(RUN_STAMP) ## Break the service levels of a whole stack in every way, and prove that each is told once (DOWN, SCHEDULERS)
+	@$(VENV)/bin/python -m tests.service_levels --down $(or $(DOWN),90) --schedulers $(or $(SCHEDULERS),2)
+
 .PHONY: fuzz-test
 fuzz-test: $(RUN_STAMP) ## Put fuzzed records through drain and validation, and prove that each is accepted or kept (RECORDS, SEED)
 	@$(VENV)/bin/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1)
