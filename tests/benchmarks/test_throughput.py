@@ -58,9 +58,11 @@ def test_the_command_measures_cali_and_the_plain_loop(
     size = ["--records", str(RECORDS), "--shards", "2", "--rounds", "1"]
     assert main(["--only", "throughput", *size, "--rivals-up-to", "0"]) == 0
     result = json.loads((tmp_path / "bench.json").read_text())["throughput"]
-    (row,) = result["rows"]
-    (runs,) = row["runs"]
-    assert {name: run["records"] for name, run in runs.items()} == {"cali": RECORDS, "boto3_loop": RECORDS}
+    rows = {row["stream"]: row for row in result["rows"]}
+    assert set(rows) == set(streams.names())
+    read = [{name: run["records"] for name, run in runs.items()} for row in rows.values() for runs in row["runs"]]
+    assert read == [{"cali": RECORDS, "boto3_loop": RECORDS}] * len(rows)
+    row = rows["logs"]
     assert result["cali"] == row["rates"]["cali"] > 0 < result["boto3_loop"]
     assert result["ratios"] == {"boto3_loop": pytest.approx(result["cali"] / result["boto3_loop"])}
     assert (result["async_kinesis"], result["kinesis_trigger"], result["dlt"]) == (None, None, None)

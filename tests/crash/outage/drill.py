@@ -107,10 +107,13 @@ class Drill:
         plan, switch = self._plan, self._site.switches[self._plan.server]
         self._site.create_stream(plan.stream)
         with producing(self._site, plan):
+            self._watch("warming up", REST_S, lambda reading: reading.finished > 0)
             self._watch("all is well", plan.before)
             ordinary = self._largest
             {How.KILL: switch.kill, How.STOP: switch.off}[plan.how]()
             self._watch(f"{plan.server} is away", plan.seconds)
+            # On a slow machine a short outage could pass between two tasks.
+            self._watch(f"{plan.server} is away", REST_S, lambda _: self._failed() > 0)
             began = time.monotonic()
             switch.on()
             restart_s, back = time.monotonic() - began, utc_now()
