@@ -8,10 +8,10 @@ from botocore.config import Config
 
 _CONFIG = Config(
     connect_timeout=2,
-    retries={"max_attempts": 0},
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
+_IMPATIENT = Config(read_timeout=5, retries={"max_attempts": 0})
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,16 @@ class Credentials:
     region: str = "eu-central-1"
 
 
-def client(service: str, endpoint: str, credentials: Credentials, read_timeout_s: float = 5) -> Any:  # noqa: ANN401 - boto3 makes its clients up
-    """Return a boto3 client for `kinesis` or `s3` that fails fast and reads no file of the user's.
+def client(service: str, endpoint: str, credentials: Credentials, *, patient: bool = False) -> Any:  # noqa: ANN401 - boto3 makes its clients up
+    """Return a boto3 client for `kinesis` or `s3` that reads no file of the user's.
 
-    A server that says nothing for ``read_timeout_s`` has failed.
+    It fails fast, unless it is ``patient``: then it waits for an answer for a minute, and asks up to four times.
     """
     session = boto3.Session(
         aws_access_key_id=credentials.key,
         aws_secret_access_key=credentials.secret,
         region_name=credentials.region,
     )
-    config = _CONFIG.merge(Config(read_timeout=read_timeout_s))
+    patience = Config(read_timeout=60, retries={"max_attempts": 3}) if patient else _IMPATIENT
+    config = _CONFIG.merge(patience)
     return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]

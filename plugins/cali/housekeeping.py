@@ -13,10 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 from cali import connections, metadata, metrics
 from cali.forms import filled
-from include import streams
 from include.errors import ConfigurationError
 from include.records import utc_now
-from include.settings import stream_settings
+from include.settings import running_streams, stream_settings
 
 if TYPE_CHECKING:
     from include.housekeeping.objects import Household
@@ -45,7 +44,7 @@ def purge_objects(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     from include.housekeeping.objects import purge  # noqa: PLC0415
 
     outcome = {}
-    for name in streams.names():
+    for name in running_streams():
         with _household(name, params) as house:
             report = purge(house)
         _tell(name, report.removed, params)
@@ -63,7 +62,7 @@ def purge_orphans(params: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     from include.housekeeping.objects import purge_orphans  # noqa: PLC0415
 
     outcome = {}
-    for name in streams.names():
+    for name in running_streams():
         with _household(name, params) as house:
             outcome[name] = purge_orphans(house)
         _tell(name, outcome[name], params)

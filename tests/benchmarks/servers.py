@@ -26,8 +26,6 @@ MALFORMED_RATE = 0.01
 LARGEST_MALFORMED = 1200
 PUT_AT_ONCE = 500
 ACTIVE_S = 30.0
-READ_TIMEOUT_S = 60.0
-"""Of every contender's answer: kinesalite looks for 10,000 records of one of sixteen shards among those of all."""
 SIZES = {"logs": (600, "log_content"), "transactions": (300, "merchant")}
 """How many bytes a stream's valid records have, and which text of theirs is cut or repeated for it.
 
@@ -53,7 +51,8 @@ class Emulators:
     def client(self, service: str) -> Any:
         """Return a new boto3 client of ``kinesis`` or ``s3``."""
         server = self.kinesis if service == "kinesis" else self.s3
-        return client(service, server.address, server.credentials, READ_TIMEOUT_S)
+        # kinesalite looks for 10,000 records of one of sixteen shards among those of all.
+        return client(service, server.address, server.credentials, patient=True)
 
 
 @contextmanager

@@ -30,7 +30,13 @@ from include.records import utc_now
 from tests.planted import Planted, Planter, in_trace
 
 PLANTED = 500
-SETTINGS = AlertSettings(pace=timedelta(0), update_pace=timedelta(0))
+SETTINGS = AlertSettings(
+    pace=timedelta(0),
+    update_pace=timedelta(0),
+    # A message for each of many groups that open at once.
+    storm_groups=1_000_000,
+    backlog_after=timedelta(days=365),
+)
 URL = "http://127.0.0.1:8080/dags/logs_process/runs/manual"
 
 
