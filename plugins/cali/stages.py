@@ -91,13 +91,12 @@ def audit_drained(stream: str) -> dict[str, object]:
         except CaliError as error:
             log.warning("left to the audit step stream=%s error=%s", stream, error)
             return {}
-        if not report.counts.get("published"):
-            raise AirflowSkipException(f"Nothing published: {report.counts or 'no batch waited'}")
-        claim_check = _claim_check(report)
         # What the next drain has committed this moment, it validates and tells itself.
         due = place.clock() - EXPRESS_GRACE
-        if place.ledger.unfinished(stream, due, Stage.VALIDATE) or _something_to_tell(place, alerts, due):
-            return claim_check
+        left = place.ledger.unfinished(stream, due, Stage.VALIDATE) or _something_to_tell(place, alerts, due)
+    claim_check = _published(report)
+    if left:
+        return claim_check
     raise _done_with(claim_check, Stage.VALIDATE, Stage.ALERT, Stage.AUDIT)
 
 
@@ -109,9 +108,7 @@ def audit(stream: str) -> dict[str, object]:
     """
     with _workplace(stream) as (place, alerts):
         report = _audited(place, alerts)
-    if not report.counts.get("published"):
-        raise AirflowSkipException(f"Nothing published: {report.counts or 'no batch waited'}")
-    return _claim_check(report)
+    return _published(report)
 
 
 def alert(stream: str) -> dict[str, object]:
@@ -203,6 +200,12 @@ def _audited(place: "Workplace", alerts: "AlertStore") -> "StageReport":
 
     desk = QualityDesk(alerts, alert_settings(), run_url(get_current_context()))
     return metrics.worked(place.stream.name, Stage.AUDIT, lambda: audit_pending(place, desk))
+
+
+def _published(report: "StageReport") -> dict[str, object]:
+    if not report.counts.get("published"):
+        raise AirflowSkipException(f"Nothing published: {report.counts or 'no batch waited'}")
+    return _claim_check(report)
 
 
 def _something_to_tell(place: "Workplace", alerts: "AlertStore", due: "datetime") -> bool:
