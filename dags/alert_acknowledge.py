@@ -1,11 +1,9 @@
 """The acknowledge form in Airflow: somebody says that he is at an alert group."""
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, task
+from airflow.sdk import task
 
 from cali.alert_forms import ACKNOWLEDGE_PARAMETERS
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 
 DOC = """
 ### alert_acknowledge
@@ -20,18 +18,7 @@ group is resolved, it calls the channel no more, and goes on counting. Whoever w
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="alert_acknowledge",
-    description="Say who is at an alert group",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
-    params=dict(ACKNOWLEDGE_PARAMETERS),
-    tags=["cali", "alerts"],
-):
+with form_dag("alert_acknowledge", "Say who is at an alert group", DOC, ACKNOWLEDGE_PARAMETERS, "alerts"):
 
     @task(multiple_outputs=False)
     def acknowledge() -> dict[str, object]:

@@ -1,11 +1,9 @@
 """The inhibit form in Airflow: a group mutes those that hang on it."""
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, task
+from airflow.sdk import task
 
 from cali.alert_forms import INHIBIT_PARAMETERS
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 
 DOC = """
 ### alert_inhibit
@@ -22,18 +20,7 @@ the number of an inhibition that is to be switched off.
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="alert_inhibit",
-    description="Let an alert group mute those that hang on it",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
-    params=dict(INHIBIT_PARAMETERS),
-    tags=["cali", "alerts"],
-):
+with form_dag("alert_inhibit", "Let an alert group mute those that hang on it", DOC, INHIBIT_PARAMETERS, "alerts"):
 
     @task(multiple_outputs=False)
     def inhibit() -> dict[str, int]:

@@ -1,11 +1,9 @@
 """The silence form in Airflow: nobody is told of some alert groups for a while."""
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, task
+from airflow.sdk import task
 
 from cali.alert_forms import SILENCE_PARAMETERS
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 
 DOC = """
 ### alert_silence
@@ -22,18 +20,7 @@ the number of a silence that is to end now.
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="alert_silence",
-    description="Tell nobody of some alert groups for a while",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
-    params=dict(SILENCE_PARAMETERS),
-    tags=["cali", "alerts"],
-):
+with form_dag("alert_silence", "Tell nobody of some alert groups for a while", DOC, SILENCE_PARAMETERS, "alerts"):
 
     @task(multiple_outputs=False)
     def silence() -> dict[str, int]:

@@ -1,10 +1,8 @@
 """The acknowledge DAG in Airflow: somebody says that a violation of a service level is seen to."""
 
-from datetime import timedelta
+from airflow.sdk import task
 
-from airflow.sdk import DAG, task
-
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 from cali.sla_forms import ACKNOWLEDGE_PARAMETERS
 
 DOC = """
@@ -21,17 +19,8 @@ down.
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="sla_acknowledge",
-    description="Say who has seen to a violation of a service level",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
-    params=dict(ACKNOWLEDGE_PARAMETERS),
-    tags=["cali", "sla"],
+with form_dag(
+    "sla_acknowledge", "Say who has seen to a violation of a service level", DOC, ACKNOWLEDGE_PARAMETERS, "sla"
 ):
 
     @task(multiple_outputs=False)

@@ -1,10 +1,8 @@
 """The maintenance DAG in Airflow: within an announced span, misses of service levels are excused."""
 
-from datetime import timedelta
+from airflow.sdk import task
 
-from airflow.sdk import DAG, task
-
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 from cali.sla_forms import MAINTENANCE_PARAMETERS
 
 DOC = """
@@ -21,17 +19,12 @@ early, set its `ends_at` by SQL.
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="sla_maintenance",
-    description="Announce a span in which misses of service levels are excused",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
-    params=dict(MAINTENANCE_PARAMETERS),
-    tags=["cali", "sla"],
+with form_dag(
+    "sla_maintenance",
+    "Announce a span in which misses of service levels are excused",
+    DOC,
+    MAINTENANCE_PARAMETERS,
+    "sla",
 ):
 
     @task(multiple_outputs=False)

@@ -62,6 +62,22 @@ class DrainForm(BaseModel):
     from_timestamp: AwareDatetime | None = None
 
 
+def form_dag(dag_id: str, description: str, doc_md: str, params: "Mapping[str, Any]", area: str) -> DAG:
+    """Return a DAG that somebody starts by its form, one run after the other; ``area`` is its tag."""
+    return DAG(
+        dag_id=dag_id,
+        description=description,
+        doc_md=doc_md,
+        schedule=None,
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
+        params=dict(params),
+        tags=["cali", area],
+    )
+
+
 def _check_form(context: "Context") -> None:
     filled(DrainForm, context["params"])
 
