@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
@@ -37,6 +38,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
             return STACK if nodeid.startswith(STACK) else nodeid
 
     return OneStack(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers_are_given_back() -> Iterator[None]:
+    """Let no test leave a signal handler behind: the processes that later tests fork would inherit it."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    left = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    assert left == before
 
 
 @pytest.fixture(scope="session")

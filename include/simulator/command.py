@@ -22,7 +22,7 @@ from include.simulator.progress import Progress
 from include.simulator.record import Generator, GeneratorOptions, SimulatedRecord, StreamSimulation, as_one_line
 from include.simulator.registry import simulation
 from include.simulator.sinks import Sink, TextSink
-from include.simulator.stop import Stop, stop_on_signals
+from include.stop import Stop, stop_on_signals
 
 logger = logging.getLogger(__name__)
 

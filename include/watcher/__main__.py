@@ -2,14 +2,13 @@
 
 import argparse
 import logging
-import signal
 import sys
-import threading
 
 import psycopg
 
 from include.errors import ConfigurationError
 from include.records import Clock, utc_now
+from include.stop import stop_on_signals
 from include.watcher.decide import Watch
 from include.watcher.look import Eyes
 from include.watcher.settings import WatcherSettings, watcher_settings
@@ -52,7 +51,7 @@ class Watcher:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; 0 then, and 2 when a setting is wrong."""
+    """Run until SIGTERM, SIGINT or the end of the terminal; 0 then, and 2 when a setting is wrong."""
     parser = argparse.ArgumentParser(prog="python -m include.watcher", description=__doc__)
     parser.add_argument("--once", action="store_true", help="look once and end")
     chosen = parser.parse_args(arguments)
@@ -61,17 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
         settings = watcher_settings()
     except ConfigurationError as error:
         parser.exit(2, f"{error}\n")
-    told_to_stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told_to_stop.set())
     watcher = Watcher(settings)
     log.info("watching every_s=%s patience=%s", settings.every_s, settings.patience)
-    try:
-        watcher.look()
-        while not chosen.once and not told_to_stop.wait(settings.every_s):
+    with stop_on_signals() as stop:
+        try:
             watcher.look()
-    finally:
-        watcher.close()
+            while not chosen.once and not stop.wait(settings.every_s):
+                watcher.look()
+        finally:
+            watcher.close()
     return 0
 
 

@@ -36,6 +36,7 @@ def exit_code_of(schedule: Callable[[WatchfulLocalExecutor], None]) -> int | Non
     """Return the exit code of a scheduler that does this alone with its executor; 0 if it gets to its end."""
 
     def run() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the process that runs the tests does with it
         executor = WatchfulLocalExecutor(parallelism=2)
         executor.start()
         workers = list(executor.workers)

@@ -21,7 +21,7 @@ from include.simulator.pacing import Load
 from include.simulator.progress import Progress
 from include.simulator.record import GeneratorOptions, SimulatedRecord
 from include.simulator.registry import simulation
-from include.simulator.stop import Stop, stop_on_signals
+from include.stop import Stop, stop_on_signals
 
 ROOT = Path(__file__).parents[3]
 FIXED = ["--seed", "5", "--start-at", "2026-03-01T12:00:00+01:00"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -242,12 +243,14 @@ def test_the_webhook_is_told_as_well(
 def test_the_process_looks_once_and_ends(
     page: Page, migrated_uri: str, slack_server: SlackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """By its command, with its settings from the environment."""
+    """By its command, with its settings from the environment; who called it has its own signal handlers back."""
     alive = tmp_path / "alive"
     variables = environment(page, migrated_uri, slack_server, CALI_WATCH_ALIVE_FILE=str(alive))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     assert main(["--once"]) == 0
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     assert alive.exists()
     with connected(migrated_uri) as connection:
         assert last_beat(connection, WATCHER) is not None

@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class Stop:
-    """Set once, by a signal or a call; waiting for it is how the simulator passes its time.
+    """Set once, by a signal or a call; waiting for it is how a program that runs on passes its time.
 
     A pipe carries the wish, because a ``threading.Event`` that a signal handler sets can deadlock with its waiter.
     """
