@@ -24,7 +24,9 @@ from tests.crash.site import Site
 
 ERROR_RATE, WARN_RATE, MALFORMED_RATE = 0.3, 0.2, 0.15
 ECHO_SHARE = 0.2
-"""The share of puts in which one event is there twice: its batch must be quarantined."""
+"""The share of puts in which one event is there again and again."""
+ECHOES = 24
+"""How often: more than a batch may hold, so it must be quarantined."""
 LETTERS = "gjkmnpqrtv"
 """A letter for each digit; none is a hexadecimal digit, so that no mask takes the word for an id."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +48,7 @@ class Producer:
         self.fingerprints: Counter[str] = Counter()
 
     def put(self, count: int) -> None:
-        """Put so many records of the generator, one of a problem that nobody has seen yet, and now and then an echo.
+        """Put so many records of the generator, one of a problem that is new, and now and then one with its echoes.
 
         Raises:
             TransientError: Kinesis did not answer, so nobody knows what was put and nothing can be proved.
@@ -56,7 +58,7 @@ class Producer:
         if sound:
             records.append(self._new_problem(sound[0]))
             if self._rng.random() < ECHO_SHARE:
-                records.append(sound[0])
+                records += [sound[0]] * ECHOES
         self._sink.put(records)
         if self._progress.uncertain:
             raise TransientError("An answer of Kinesis was lost; run the crash test again")

@@ -61,5 +61,5 @@ def test_hard_records_go_through_every_stage_on_a_real_database(migrated_uri: st
 def test_a_hard_record_in_a_batch_that_fails_its_suite_is_quarantined_and_told(migrated_uri: str) -> None:
     """What an unexpected value holds goes into the report and the quality alert, NUL included."""
     with psycopg.connect(migrated_uri, autocommit=True) as connection:
-        counts = carried(connection, [event for event in hard() for _ in range(2)])
+        counts = carried(connection, [event for event in hard() for _ in range(3)])
     assert (counts["published"], counts["quarantined"], counts["open_stages"]) == (0, 1, 0)

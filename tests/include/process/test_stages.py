@@ -32,6 +32,8 @@ from tests.alert_events import increments
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "http://127.0.0.1:8080/dags/logs_process/runs/manual"
 SHARD = "shardId-000000000000"
+MASS = 25
+"""Rows that share an event id: more than the suite lets pass."""
 
 
 class FaultyStore(InMemoryObjectStore):
@@ -190,8 +192,7 @@ def test_a_wrong_clock_costs_its_own_record_and_moves_nothing(world: World) -> N
 
 def test_a_batch_that_fails_its_suite_is_quarantined_and_told(world: World) -> None:
     """It stays in staged/, nothing appears in clean/, and one quality alert goes out."""
-    twice = event(1)
-    world.drain(twice, twice)
+    world.drain(*[event(1)] * MASS)
     world.validate()
     assert world.audit().counts == {"published": 0, "quarantined": 1}
     assert (len(world.keys("staged")), world.keys("clean")) == (1, [])
@@ -202,12 +203,11 @@ def test_a_batch_that_fails_its_suite_is_quarantined_and_told(world: World) -> N
 
 def test_an_incident_is_not_silenced_by_a_quality_problem(world: World) -> None:
     """A quarantined batch's errors are alerted all the same."""
-    twice = event(1, "ERROR")
-    world.drain(twice, twice)
+    world.drain(*[event(1, "ERROR")] * MASS)
     world.validate()
     world.audit()
-    assert world.alert().counts == {"alertable": 2, "filtered": 0}
-    assert {group.count for group in world.alerts.groups()} == {1, 2}
+    assert world.alert().counts == {"alertable": MASS, "filtered": 0}
+    assert {group.count for group in world.alerts.groups()} == {1, MASS}
 
 
 @pytest.mark.parametrize(
@@ -322,10 +322,9 @@ def test_a_staged_object_that_does_not_hold_what_the_ledger_says_is_not_publishe
 
 def test_a_replays_batch_is_counted_and_nobody_is_told(world: World) -> None:
     """Its objects lie apart, its counts add up, and neither its errors nor its quarantine are alerts."""
-    twice = event(1, "ERROR")
-    world.drain(twice, twice, event(2), b"rubbish", generation=1)
-    assert world.validate().counts == {"records": 4, "valid": 3, "dead_lettered": 1}
-    assert world.alert().counts == {"alertable": 2, "filtered": 1}
+    world.drain(*[event(1, "ERROR")] * MASS, event(2), b"rubbish", generation=1)
+    assert world.validate().counts == {"records": MASS + 2, "valid": MASS + 1, "dead_lettered": 1}
+    assert world.alert().counts == {"alertable": MASS, "filtered": 1}
     assert world.audit().counts == {"published": 0, "quarantined": 1}
     assert (world.alerts.groups(), world.alerts.messages()) == ([], [])
     rooms = {key.partition("/stream=")[0] for key in world.keys("")}

@@ -135,10 +135,23 @@ def test_unknown_level_fails() -> None:
     assert (outcome.type, outcome.samples) == ("expect_column_values_to_be_in_set", ("NOTICE",))
 
 
-def test_repeated_event_id_fails() -> None:
-    """Events that share an identity fail the batch once they are more than 1 % of it."""
-    ids = ["twin", "twin", *(f"event-{row}" for row in range(8))]
-    assert judged(batch_of(10, event_id=ids)) == [("expect_column_values_to_be_unique", ("event_id",))]
+@pytest.mark.parametrize(
+    ("rows", "repeats", "passes"),
+    [
+        (2, 2, True),
+        (60, 2, True),
+        (60, 20, True),
+        (60, 21, False),
+        (2_000, 20, True),
+        (2_000, 22, False),
+        (5_000, 50, True),
+    ],
+)
+def test_a_few_resends_pass_in_any_batch_and_a_mass_of_them_in_none(rows: int, repeats: int, passes: bool) -> None:
+    """Twenty rows may always share their identity, and one in a hundred where that is more."""
+    ids = [*["twin"] * repeats, *(f"event-{row}" for row in range(rows - repeats))]
+    expected = [] if passes else [("expect_column_values_to_be_unique", ("event_id",))]
+    assert judged(batch_of(rows, event_id=ids)) == expected
 
 
 def test_one_resend_in_a_large_batch_passes() -> None:

@@ -43,5 +43,10 @@ def test_many_repeated_ids_old_events_and_huge_amounts_fail_the_batch() -> None:
     """One of them does not: that is a producer's daily life."""
     odd = {"created_at": NOW - timedelta(days=30), "amount": 10**11}
     assert broken(row(1, **odd)) == set()
-    columns = {columns for _, columns in broken(*(row(1, **odd) for _ in range(10)))}
+    columns = {columns for _, columns in broken(*(row(1, **odd) for _ in range(25)))}
     assert columns == {"tx_id", "amount", "_event_age_s"}
+
+
+def test_a_few_transactions_sent_again_do_not_keep_a_small_batch_back() -> None:
+    """A producer that was not sure sends again; the table keeps each once."""
+    assert broken(row(1), row(1), row(2), row(2)) == set()
