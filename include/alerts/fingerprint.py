@@ -85,6 +85,7 @@ def _template(line: str) -> str:
     return template(stand_in(line.lstrip().partition("\n")[0][:_LONGEST_LINE]))
 
 
+@lru_cache(maxsize=20_000)
 def _of_template(service: str, severity: str, masked: str) -> Fingerprint:
     return _of((_MESSAGE_RULE, "message", service, severity, shape(masked)), masked or "(empty message)")
 

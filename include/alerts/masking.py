@@ -76,6 +76,9 @@ _PLACEHOLDERS = (*(f"[{kind}]" for kind, _ in _KINDS), "[num]")
 _PLACEHOLDER = rf"\[(?:{'|'.join(sorted({kind for kind, _ in _KINDS}))})\]"
 _PLACEHOLDER_LIST = rf"{_PLACEHOLDER}(?:[\s,;]+{_PLACEHOLDER})*+"
 _ANY_KIND = re.compile(rf"{_PLACEHOLDER_LIST}|\((?:{_PLACEHOLDER_LIST})?\)")
+# The one mask with a digit of its own.
+_HEX_MARK = "0x"
+_ALIKE = bytes.maketrans(b"0123456789", b"1111111111")
 _WORD = re.compile(r"[^\W\d_]\w*")
 _CODE = re.compile(r"[^\W_]_[^\W_]|[a-z](?:Error|Exception)\b")
 
@@ -87,7 +90,8 @@ def template(message: str) -> str:
     data alone: ``Address of customer [id] could not be verified: 12 Elm Street`` names its problem before the colon;
     ``Login failed: wrong password`` needs both sides.
     """
-    return _template(message.lstrip().partition("\n")[0][:LONGEST].rstrip())
+    line = message.lstrip().partition("\n")[0][:LONGEST].rstrip()
+    return _template(line if _HEX_MARK in line else _with_digits_alike(line))
 
 
 def shape(masked: str) -> str:
@@ -98,9 +102,18 @@ def shape(masked: str) -> str:
     return _ANY_KIND.sub("*", masked)
 
 
+def _with_digits_alike(line: str) -> str:
+    """Return the line with 1 for each digit: no mask asks which it is, so lines that differ in it share a result."""
+    return line.encode("utf-8", "surrogatepass").translate(_ALIKE).decode("utf-8", "surrogatepass")
+
+
 @lru_cache(maxsize=20_000)
 def _template(line: str) -> str:
-    masked = _VARIABLE.sub(_placeholder, line)
+    return _without_data(_VARIABLE.sub(_placeholder, line))
+
+
+@lru_cache(maxsize=20_000)
+def _without_data(masked: str) -> str:
     head, _, detail = masked.partition(": ")
     return head if _names_problem(head) and _is_data(detail) else masked
 
