@@ -24,6 +24,7 @@ PARTS = {
     for part in (
         "latency",
         "throughput",
+        "backlog",
         "spike",
         "idle",
         "soak",
