@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from typing import Any
 
+from include.errors import TransientError
 from local.servers.aws import Credentials
 from tests.benchmarks.servers import simulated_records
 
@@ -24,7 +25,7 @@ PAGES = 5
 SHARD = "shardId-000000000000"
 NUMBER = b"@@@@@@@@@@"
 """Where a page's number goes in its body: ten digits."""
-START_S = 60.0
+START_S = 600.0
 ANYBODY = Credentials("bench", "bench")
 """It asks nobody who they are."""
 
@@ -34,6 +35,9 @@ def endless_kinesis(kind: str, records: int) -> Iterator[str]:
     """Serve a backlog of so many of the simulator's records of that kind from a process of its own; yield its address.
 
     Every stream's name is this one's. ``records`` is rounded up to whole pages.
+
+    Raises:
+        TransientError: it did not start.
     """
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
@@ -41,7 +45,7 @@ def endless_kinesis(kind: str, records: int) -> Iterator[str]:
     process.start()
     try:
         if not here.poll(START_S):
-            raise TimeoutError(f"the stand-in for Kinesis did not start within {START_S:.0f} s")
+            raise TransientError(f"the stand-in for Kinesis did not start within {START_S:.0f} s")
         yield here.recv()
     finally:
         process.kill()

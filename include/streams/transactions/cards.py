@@ -1,4 +1,4 @@
-"""Card numbers: whether one is sound, and the token that stands for it wherever it is kept.
+"""Card numbers: the token that stands for one wherever it is kept.
 
 A token is HMAC-SHA256 over the number under a secret key: without the key nobody can try numbers until one fits.
 """
@@ -16,8 +16,7 @@ SHORTEST_KEY = 32
 """Characters; 32 hexadecimal digits are 128 bits."""
 TOKEN_DIGITS = 32
 _KEPT = 1 << 16
-"""How many numbers' results a process keeps: cards come back, and their number of digits is what it costs."""
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+"""How many numbers' results a process keeps: cards come back, and a token costs more than to look it up."""
 
 
 class Card(NamedTuple):
@@ -25,18 +24,6 @@ class Card(NamedTuple):
 
     token: str
     last4: str
-
-
-def check_digit(number: str) -> int:
-    """Return the digit that makes ``number`` sound when it is put behind it (Luhn, ISO/IEC 7812-1)."""
-    digits = [int(digit) for digit in reversed(number)]
-    return -sum([_DOUBLED[digit] for digit in digits[::2]] + digits[1::2]) % 10
-
-
-@lru_cache(maxsize=_KEPT)
-def is_sound(number: str) -> bool:
-    """Return whether the digits' check digit is right."""
-    return check_digit(number[:-1]) == int(number[-1])
 
 
 @lru_cache(maxsize=_KEPT)

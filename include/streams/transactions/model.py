@@ -11,8 +11,9 @@ import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from include.luhn import is_sound
 from include.streams.fields import TIME, Instant, columns_of, schema_of
-from include.streams.transactions.cards import card_key, is_sound, tokenised
+from include.streams.transactions.cards import card_key, tokenised
 from include.streams.transactions.currencies import EXPONENTS
 
 MOST_MINOR_UNITS = 10**12

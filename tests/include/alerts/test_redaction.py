@@ -128,6 +128,12 @@ def test_a_number_that_no_check_digit_proves_stays(number: int) -> None:
     assert sum(redact(text) != text for text in texts) <= 1
 
 
+def test_a_card_is_found_in_the_digits_of_any_script() -> None:
+    """They are digits to whoever reads the message."""
+    arabic = "4242424242424242".translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    assert arabic not in redact(f"card {arabic}")
+
+
 def test_half_a_secret_at_a_cut_is_not_shown() -> None:
     """A text is cut behind redaction, and what is read ends so far behind that nothing half read gets in."""
     card = "4111 1111 1111 1111"

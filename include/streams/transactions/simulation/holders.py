@@ -9,7 +9,7 @@ from heapq import heappush, heapreplace
 from random import Random
 from typing import NamedTuple
 
-from include.streams.transactions.cards import check_digit
+from include.luhn import check_digit
 from include.streams.transactions.countries import COUNTRIES
 
 TEST_RANGES = ("411111", "424242", "555555", "510510", "222300", "378282", "601111")
