@@ -27,6 +27,7 @@ DRAIN = "logs_drain"
 WITHIN_S = 300.0
 """How long anything may take to be told: a window of a minute, a monitor's minute, and a busy machine."""
 GHOST_S = 180.0
+"""How long after its row a pipeline that nothing runs may take until its first miss is on record."""
 RATE = 20
 ENVIRONMENT: Mapping[str, str] = {
     "CALI_IDLE_S": "10",
@@ -111,10 +112,15 @@ class Drill:
             "values ('ghost', 'realtime', 1)"
         )
         missed = (
-            "select verdict from cali.sla_violations join cali.sla_verdicts using (definition_id, window_start) "
-            "join cali.sla_definitions using (definition_id) where pipeline_name = 'ghost' and verdict = 'missed'"
+            "select extract(epoch from detected_at - (select min(valid_from) from cali.sla_definition_versions "
+            "as versions where versions.definition_id = sla_violations.definition_id)) as seconds "
+            "from cali.sla_violations join cali.sla_verdicts using (definition_id, window_start) "
+            "join cali.sla_definitions using (definition_id) "
+            "where pipeline_name = 'ghost' and verdict = 'missed' order by window_start limit 1"
         )
-        eventually(lambda: self._rows(missed), GHOST_S, self._open)
+        (first,) = eventually(lambda: self._rows(missed), GHOST_S, self._open)
+        self._say(f"ghost: its first miss was on record {first['seconds']:.0f} s after its row")
+        assert first["seconds"] <= GHOST_S, f"the first miss came after {first['seconds']:.0f} s"
         self._until_told("window", "ghost")
         self._execute("delete from cali.sla_definitions where pipeline_name = 'ghost'")
 
@@ -144,10 +150,10 @@ class Drill:
             self._stack.start()
 
     def _scheduler(self) -> None:
-        """Take every scheduler away; only the watcher can tell."""
-        self._stack.supervisor._call("stopProcess", "airflow:scheduler")
+        """Kill every scheduler; only the watcher can tell."""
+        self._kill_first_scheduler()
         for process in self._second:
-            process.terminate()
+            process.kill()
             process.wait(60)
         count, self._second = len(self._second), []
         until = time.monotonic() + self._down_s
@@ -156,6 +162,13 @@ class Drill:
         self._stack.start()
         self._second = [self._start_scheduler() for _ in range(count)]
         self._until_told("window", DRAIN)
+
+    def _kill_first_scheduler(self) -> None:
+        """Kill the scheduler and keep it down: suspended, it cannot end in good order when asked to."""
+        scheduler = self._stack.process("scheduler")
+        scheduler.suspend()
+        self._stack.supervisor._call("stopProcess", "airflow:scheduler", False)
+        scheduler.kill()
 
     @contextmanager
     def _more_schedulers(self, count: int) -> Iterator[None]:
