@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from cali.connections import AWS, METADATA, POSTGRES, SLACK
 from include.alerts.environment import alert_settings
 from include.settings import StreamSettings, stream_settings
 from include.simulator.options import parse
+from include.watcher.settings import SLACK as SLACK_VARIABLE
+from include.watcher.settings import WatcherSettings, watcher_settings
 from local.environment import process_environment
 from local.settings import Secrets, decide
 
@@ -206,6 +209,40 @@ def test_the_simulator_understands_its_options(services: dict[str, dict[str, Any
     assert command[:3] == ["python", "-m", "include.simulator"]
     options = parse(command[3:])
     assert (options.stream, options.rate, options.duration) == ("logs", 100.0, 3600.0)
+
+
+def watching(watcher: dict[str, Any], answered: dict[str, str]) -> WatcherSettings:
+    """Return what the watcher makes of its environment, with a Slack Connection filled in."""
+    variables = answered | {SLACK_VARIABLE: '{"conn_type": "slack", "password": "f00d"}'}
+    return watcher_settings({name: filled(text, variables) for name, text in watcher["environment"].items()})
+
+
+def test_the_watcher_finds_its_settings(services: dict[str, dict[str, Any]], answered: dict[str, str]) -> None:
+    """It starts outside Airflow, waits for no component that it watches, and reaches Airflow and Postgres by name."""
+    watcher = services["watcher"]
+    settings = watching(watcher, answered)
+    assert watcher["command"] == ["python", "-m", "include.watcher"]
+    assert set(watcher["depends_on"]) == {"airflow-init"}
+    assert (settings.airflow, settings.links) == ("http://api-server:8080", "http://127.0.0.1:8080")
+    assert services["api-server"]["ports"] == ["127.0.0.1:${AIRFLOW_PORT:-8080}:8080"]
+    assert settings.postgres == "postgresql://cali:f00d@postgres:5432/cali"
+    assert settings.slack["password"] == "f00d"
+
+
+@pytest.mark.parametrize(("missed_looks", "is_well"), [(1, True), (10, False)])
+def test_the_watcher_is_well_while_it_looks(
+    services: dict[str, dict[str, Any]], answered: dict[str, str], tmp_path: Path, missed_looks: int, is_well: bool
+) -> None:
+    """Its health check is the age of the file that it touches at each look."""
+    watcher, alive = services["watcher"], tmp_path / "alive"
+    settings = watching(watcher, answered)
+    alive.touch()
+    looked = time.time() - missed_looks * settings.every_s
+    os.utime(alive, (looked, looked))
+    shell, command = watcher["healthcheck"]["test"]
+    assert (shell, str(settings.alive_file) in command) == ("CMD-SHELL", True)
+    command = command.replace(str(settings.alive_file), str(alive)).replace("$$", "$")
+    assert (subprocess.run(["sh", "-c", command], check=False, timeout=30).returncode == 0) == is_well
 
 
 @pytest.mark.parametrize("profile", ["pipeline", "sla"])
