@@ -28,7 +28,8 @@ WITHIN_S = 300.0
 """How long anything may take to be told: a window of a minute, a monitor's minute, and a busy machine."""
 GHOST_S = 180.0
 """How long after its row a pipeline that nothing runs may take until its first miss is on record."""
-RATE = 20
+RATE = 5
+"""Records a second: always something to drain, and after ten minutes no more than an emulator hands out at once."""
 ENVIRONMENT: Mapping[str, str] = {
     "CALI_IDLE_S": "10",
     "CALI_DEADLINE_S": "30",
