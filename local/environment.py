@@ -189,7 +189,7 @@ def _airflow(settings: Settings) -> dict[str, str]:
             "refresh_interval": 5,
             "parsing_processes": 1,
         },
-        "logging": {"base_log_folder": home / "logs"},
+        "logging": {"base_log_folder": home / "logs", "logging_config_class": "cali.task_logs.LOGGING_CONFIG"},
         "metrics": {"statsd_on": False},
         **(_celery(settings) if settings.executor == "celery" else {}),
     }

@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from cali import connections
+from include.alerts.redaction import redact_head
 from include.errors import CaliError
 from include.records import utc_now
 
@@ -25,7 +26,7 @@ def note_failure(context: "Context") -> None:
     task, error = context["ti"], context.get("exception")
     words = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error or "no reason given")
     url = getattr(task, "log_url", None)
-    failure = Failure(task.dag_id, task.task_id, task.try_number, utc_now(), words[:LONGEST_ERROR], url)
+    failure = Failure(task.dag_id, task.task_id, task.try_number, utc_now(), redact_head(words, LONGEST_ERROR), url)
     try:
         with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
             note(database, task.run_id, -1 if task.map_index is None else task.map_index, failure)

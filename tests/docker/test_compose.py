@@ -50,10 +50,15 @@ def filled(value: object, variables: dict[str, str]) -> str:
     return VARIABLE.sub(put_in, str(value)).replace("$$", "$")
 
 
+def required(compose_text: str) -> set[str]:
+    """Return the variables without which nothing starts."""
+    return {match["name"] for match in VARIABLE.finditer(compose_text) if match["kind"] == ":?"}
+
+
 @pytest.fixture
-def answered(example: dict[str, str]) -> dict[str, str]:
-    """Return .env.example with something in each place that is left empty."""
-    return {name: value or "f00d" for name, value in example.items()}
+def answered(compose_text: str, example: dict[str, str]) -> dict[str, str]:
+    """Return .env.example with something in each place that has to be filled."""
+    return example | dict.fromkeys(required(compose_text), "f00d")
 
 
 @pytest.fixture
@@ -137,9 +142,10 @@ def test_required_variables_are_left_empty_and_the_others_have_a_default(
 ) -> None:
     """Copying the example is never enough to start with a known secret."""
     matches = list(VARIABLE.finditer(compose_text))
-    required = {match["name"] for match in matches if match["kind"] == ":?"}
-    assert {name for name, value in example.items() if not value} == required
-    assert {match["name"] for match in matches if match["kind"] != ":?"} & required == set()
+    needed = required(compose_text)
+    optional = {match["name"] for match in matches if match["kind"] == ":-" and not match["text"]}
+    assert {name for name, value in example.items() if not value} == needed | optional
+    assert {match["name"] for match in matches if match["kind"] != ":?"} & needed == set()
     assert [match[0] for match in matches if match["kind"] is None] == []
 
 
@@ -164,8 +170,19 @@ def test_cali_settings_are_read_by_the_code(services: dict[str, dict[str, Any]])
     known = {name for text in code for name in re.findall(r"\"(CALI_[A-Z_]+)\"", text)}
     known |= {f"CALI_{field}".upper() for field in StreamSettings.model_fields}
     ours = {name for name in airflow_environment(services) if name.startswith("CALI_")}
-    alert = {"CALI_ALERT_CHANNEL": "one", "CALI_QUALITY_CHANNEL": "two"}
-    assert (alert_settings(alert).alert_channel, alert_settings(alert).quality_channel) == ("one", "two")
+    alert = {
+        "CALI_ALERT_CHANNEL": "one",
+        "CALI_QUALITY_CHANNEL": "two",
+        "CALI_ALERT_TEAMS": '{"shop": ["cart"]}',
+        "CALI_ALERT_ROUTES": '[{"channel": "three", "team": "shop"}]',
+        "CALI_ALERT_FALLBACK_CHANNEL": "four",
+        "CALI_ALERT_BATCH_URL": "https://five",
+        "CALI_ALERT_RECORD_URL": "https://six",
+    }
+    read = alert_settings(alert)
+    channels = (read.alert_channel, read.quality_channel, read.fallback_channel)
+    assert (*channels, read.links.batch, read.links.record) == ("one", "two", "four", "https://five", "https://six")
+    assert read.routing.channel("cart", "ERROR", "one") == "three"
     assert ours - known == set(alert)
 
 

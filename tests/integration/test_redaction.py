@@ -1,8 +1,6 @@
 """No secret that a program logs reaches Slack, the alerts' tables or a task's log."""
 
-import json
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 
 import psycopg
@@ -27,7 +25,8 @@ from include.process.audit_stage import QualityDesk, audit_pending
 from include.process.validate_stage import validate_pending
 from include.process.work import Workplace
 from include.records import utc_now
-from tests.planted import Planted, Planter, in_trace
+from tests.planted import Planter
+from tests.planted_events import broken, found, in_slack, payload
 
 PLANTED = 500
 SETTINGS = AlertSettings(
@@ -38,44 +37,6 @@ SETTINGS = AlertSettings(
     backlog_after=timedelta(days=365),
 )
 URL = "http://127.0.0.1:8080/dags/logs_process/runs/manual"
-
-
-def payload(number: int, planted: Planted) -> bytes:
-    """Return an event of a service of its own, with the secret in its message, or in its trace, or in a name."""
-    text = planted.text if number % 2 else f"job {number} failed"
-    trace = "" if number % 2 else "\n" + in_trace(planted, java=number % 4 == 0, number=number)
-    fields = {
-        "event_id": f"7d1f2c1e-0d5c-4a57-9a3e-{number // 2:012d}",
-        "timestamp": utc_now().isoformat(),
-        "level": "ERROR",
-        "service": f"service-{number}",
-        "message": text,
-        "log_content": f"ERROR {text}{trace}",
-        "pod": f"pod of {planted.text}"[:253],
-        "version": "1.0",
-    }
-    return json.dumps(fields).encode()
-
-
-def broken(planted: Planted) -> bytes:
-    """Return an event that is refused for a field whose name is the secret."""
-    return payload(0, planted)[:-1] + b", " + json.dumps(planted.text).encode() + b": NaN}"
-
-
-def in_slack(client: WebClient) -> str:
-    """Return everything that Slack has, with the threads."""
-    channels = client.conversations_list()["channels"]
-    pages = [
-        page["messages"]
-        for channel in channels
-        for page in client.conversations_history(channel=channel["id"], limit=200)
-    ]
-    return json.dumps(pages, ensure_ascii=False)
-
-
-def found(secrets: Sequence[str], text: str) -> list[str]:
-    """Return the secrets that are in a text, as they are or as JSON writes them."""
-    return [secret for secret in secrets if secret in text or json.dumps(secret, ensure_ascii=False)[1:-1] in text]
 
 
 @pytest.mark.integration

@@ -149,6 +149,13 @@ def test_a_failed_try_is_written_down_once(database: psycopg.Connection) -> None
     assert rows == [("logs_drain", "drain", 2, "ValueError: S3 did not answer", "http://airflow/log")]
 
 
+def test_a_failed_try_is_written_down_without_secrets(database: psycopg.Connection) -> None:
+    """Its words stand in the message that tells of a missed window."""
+    note_failure(failed_try() | {"exception": ValueError("cannot reach postgres://app:swordfish9@db/shop")})
+    rows = database.execute("select error from cali.task_failures").fetchall()
+    assert rows == [("ValueError: cannot reach postgres://app:****@db/shop",)]
+
+
 def test_a_failure_that_cannot_be_written_down_is_logged(
     monkeypatch: pytest.MonkeyPatch, free_port: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
