@@ -49,7 +49,8 @@ def measure(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     Raises:
         CaliError: the stack did not start, or a record was lost on the way.
     """
-    with whole_stack(options.latency_pace, say) as running:
+    # Each probe has a message of its own, although more than twenty groups may open within a minute.
+    with whole_stack(options.latency_pace, say, CALI_ALERT_STORM_GROUPS="1000") as running:
         loads = {
             name_of(load): _measured(running, load, options.latency_seconds, say) for load in options.latency_loads
         }
