@@ -56,8 +56,8 @@ class AlertGroup:
     ``replayed`` of ``count`` came by a replay. ``said`` are the words of the newest transition. ``closed_at`` is when
     the group was resolved, ``reopened_at`` when it came back for the last time, ``occurrences`` how often it opened.
     ``rate_bound`` (records a minute) is what an escalating group is over. ``held_by`` names what keeps its message back
-    since ``held_since`` (``include.alerts.holding``), ``held_why`` says so in words; ``holding`` says what it keeps
-    back of others.
+    since ``held_since`` (``include.alerts.holding``), ``held_why`` says so in words; ``first_held_at`` stays when it is
+    let go. ``holding`` says what it keeps back of others.
     """
 
     id: int
@@ -104,6 +104,7 @@ class AlertGroup:
     held_by: str | None = None
     held_why: str | None = None
     held_since: datetime | None = None
+    first_held_at: datetime | None = None
     holding: str = ""
 
     @property

@@ -93,7 +93,9 @@ def _held(change: Change, found: Hold | None, now: datetime) -> Change:
         return change
     since = group.held_since if found and group.held_by == found.by else now
     if found:
-        return replace(change, group=replace(group, held_by=found.by, held_why=found.why, held_since=since))
+        first = group.first_held_at or now
+        held = replace(group, held_by=found.by, held_why=found.why, held_since=since, first_held_at=first)
+        return replace(change, group=held)
     untold = group.state is State.RESOLVED and group.announced_at is None
     free = replace(group, held_by=None, held_why=None, held_since=None)
     return replace(change, group=free, withdrawn=change.withdrawn or untold)

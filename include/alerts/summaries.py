@@ -85,6 +85,7 @@ def _summary(
             held_by=None,
             held_why=None,
             held_since=None,
+            first_held_at=None,
             **values,
         )
         return Change(group, (Transition(None, FIRST, now),))

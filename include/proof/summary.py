@@ -18,7 +18,11 @@ from include.sql import query
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds from ``put_record`` to Slack's acceptance, over the messages that opened a group; None without any."""
+    """Seconds from ``put_record`` to Slack's acceptance, over the messages that opened a group; None without any.
+
+    A group that was held back is left out: a storm's or a silence's summary told of it, and its own message comes
+    later, when it still goes on.
+    """
 
     p50: float | None
     p95: float | None

@@ -4,7 +4,7 @@ with saved as (
         replayed, batches, first_seen, last_seen, opened_at, updated_at, closed_at, reopened_at, occurrences, rate_bound,
         trend, trend_from, services, pods, versions, sample, batch_id, run_url, channel, latest_shard_id,
         latest_sequence_number, latest_sub_sequence, latest_arrived_at, acknowledged_by, acknowledged_at, acknowledged_why,
-        held_by, held_why, held_since, holding
+        held_by, held_why, held_since, first_held_at, holding
     )
     values (
         %(stream)s, %(category)s, %(fingerprint)s, %(fingerprint_version)s, %(severity)s, %(severity_rank)s, %(service)s,
@@ -13,7 +13,7 @@ with saved as (
         %(trend_from)s, %(services)s, %(pods)s, %(versions)s, %(sample)s, %(batch_id)s, %(run_url)s, %(channel)s,
         %(latest_shard_id)s, %(latest_sequence_number)s, %(latest_sub_sequence)s, %(latest_arrived_at)s,
         %(acknowledged_by)s, %(acknowledged_at)s, %(acknowledged_why)s, %(held_by)s, %(held_why)s, %(held_since)s,
-        %(holding)s
+        %(first_held_at)s, %(holding)s
     )
     on conflict (stream, fingerprint) do update set
         fingerprint_version = excluded.fingerprint_version,
@@ -48,6 +48,7 @@ with saved as (
         held_by = excluded.held_by,
         held_why = excluded.held_why,
         held_since = excluded.held_since,
+        first_held_at = excluded.first_held_at,
         holding = excluded.holding,
         title = excluded.title,
         sample = excluded.sample

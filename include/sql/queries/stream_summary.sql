@@ -21,6 +21,7 @@ select
     (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
      where told.stream = %(stream)s and alert_outbox.state = 'sent') as slack_messages,
     (select count(*) from cali.alert_outbox join cali.alert_groups as told on told.id = group_id
-     where told.stream = %(stream)s and alert_outbox.kind = 'open' and alert_outbox.state not in ('sent', 'withdrawn')) as openings_waiting
+     where told.stream = %(stream)s and told.held_by is null
+       and alert_outbox.kind = 'open' and alert_outbox.state not in ('sent', 'withdrawn')) as openings_waiting
 from cali.micro_batches
 where stream = %(stream)s and generation = 0

@@ -244,6 +244,22 @@ def test_a_message_that_waits_is_counted_as_waiting(world: World) -> None:
 
 
 @pytest.mark.integration
+def test_what_a_storm_held_back_is_neither_waiting_nor_slow(world: World) -> None:
+    """Its summary told of it at once; that its own message came minutes later is no delay."""
+    for number in range(world.settings.storm_groups + 1):
+        world.put(event(number, "ERROR", f"service-{'abcdefghijklmnopqrstuvwxyz'[number]}"))
+    world.drain()
+    world.process()
+    counts = ledger_counts(world.connection, "logs")
+    assert (counts["alert_groups"], counts["openings_waiting"]) == (world.settings.storm_groups + 1, 0)
+    world.connection.execute("update cali.alert_groups set held_by = null, held_why = null, held_since = null")
+    assert ledger_counts(world.connection, "logs")["openings_waiting"] == world.settings.storm_groups + 1
+    world.tell()
+    assert world.summary().slack_messages > 0
+    assert world.summary().alert_latency_s == Latency(None, None, None)
+
+
+@pytest.mark.integration
 def test_a_lost_object_is_found_although_the_ledger_is_whole(world: World) -> None:
     """The proof asks the journal and the objects, not the ledger."""
     world.put(event(1, "ERROR"))
