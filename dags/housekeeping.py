@@ -11,8 +11,9 @@ DOC = """
 ### housekeeping
 
 **What** Removes what is past its retention: objects of each room (never one that a batch still needs), objects that the
-ledger does not name, old rows of CALI's database, old runs in Airflow's own database, and old task logs. Each object is
-written down in `cali.purges` before it goes, so nobody takes it for a lost one.
+ledger does not name, old rows of CALI's database, old events in streams' own tables, old runs in Airflow's own
+database, and old task logs. Each object is written down in `cali.purges` before it goes, so nobody takes it for a lost
+one.
 
 **When** Each night at 3:41 UTC. How long things are kept: `CALI_RETENTION_…`; 0 keeps for ever.
 
@@ -41,6 +42,7 @@ with DAG(
         "objects": (housekeeping.purge_objects, "Objects past their room's retention, unless a batch needs them."),
         "orphans": (housekeeping.purge_orphans, "Objects that the ledger does not name and never will."),
         "rows": (housekeeping.forget_rows, "Old rows of CALI's database, a batch's after its last object."),
+        "tables": (housekeeping.forget_events, "Old events in streams' own tables, such as `cali.transactions`."),
         "metadata": (housekeeping.clean_metadata, "Old runs and their like in Airflow's own database."),
         "logs": (housekeeping.remove_logs, "Old task logs on this machine."),
     }

@@ -62,7 +62,7 @@ class Purges:
     def decide(self, stream: str, room: PurgedRoom, before: datetime, now: datetime, limit: int) -> list[str]:
         """Write down that objects from before ``before`` go, oldest first; return their keys."""
         values = {"stream": stream, "room": room, "before": before, "now": now}
-        with self._transaction():
+        with self.transaction():
             return self._keys("purge_decide", values | {"limit": None if self.dry_run else limit})
 
     def held_back(self, stream: str, room: PurgedRoom, before: datetime) -> dict[str, int]:
@@ -81,7 +81,7 @@ class Purges:
             "shard_ids": [one.shard_id for one in listed],
             "last_sequence_numbers": [one.last_sequence_number for one in listed],
         }
-        with self._transaction():
+        with self.transaction():
             return self._keys("orphan_decide", values)
 
     def done(self, keys: Sequence[str], now: datetime) -> None:
@@ -91,13 +91,14 @@ class Purges:
     def forget(self, table: str, before: datetime, limit: int) -> int:
         """Delete rows of a table of ``FORGOTTEN`` from before ``before``; return how many."""
         values = {"before": before, "limit": None if self.dry_run else limit}
-        with self._transaction():
+        with self.transaction():
             return self.connection.execute(query(f"forget_{table}"), values).rowcount
 
     def _keys(self, name: str, values: Mapping[str, Any]) -> list[str]:
         return [row[0] for row in self.connection.execute(query(name), values).fetchall()]
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """Have what is done in a ``with`` block be one transaction; a dry run's is undone at its end."""
         with self.connection.transaction(force_rollback=self.dry_run):
             yield

@@ -25,6 +25,7 @@ class Retention(BaseModel):
         dlq_days: of ``dlq/``; dead letters that nobody has redriven until then are given up.
         quality_days: of Data Docs pages.
         replay_days: of what replays wrote.
+        tables_days: of events in tables of streams' own, from when they happened on.
         ledger_days: of rows in CALI's database; a batch's row stays as long as one of its objects.
         metadata_days: of runs and their like in Airflow's own database.
         logs_days: of task logs on this machine.
@@ -40,6 +41,7 @@ class Retention(BaseModel):
     dlq_days: Days = 90
     quality_days: Days = 30
     replay_days: Days = 14
+    tables_days: Days = 90
     ledger_days: Days = 90
     metadata_days: Days = 3
     logs_days: Days = 14

@@ -40,6 +40,13 @@ class Loader(Protocol):
         """
         ...
 
+    def forget(self, before: datetime, limit: int | None) -> int:
+        """Remove events of whole days (UTC) that were over at ``before``; return how many, at most ``limit``.
+
+        Called until it returns 0, each time in a transaction of its own.
+        """
+        ...
+
     def loaded(self) -> Iterable[str]:
         """Yield the identity of every event in the table, as often as it is there."""
         ...

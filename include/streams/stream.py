@@ -32,6 +32,7 @@ class Stream:
         to_alert: turns a row that passed the filter into an alert event.
         loader: makes what puts staged rows into a table of the stream's own; without one there is none. The rows then
             are alertable as they are loaded: with the columns that loading adds.
+        looks_back: how old an event in that table may be and still be needed; none is removed before.
         ready: raises a ``ConfigurationError`` where a setting of the stream's own is missing or wrong.
     """
 
@@ -47,4 +48,5 @@ class Stream:
     alert_columns: tuple[str, ...]
     to_alert: Callable[[Mapping[str, Any]], AlertEvent]
     loader: MakeLoader | None = None
+    looks_back: Callable[[], timedelta] = timedelta
     ready: Callable[[], object] = lambda: None

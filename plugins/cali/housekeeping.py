@@ -78,6 +78,21 @@ def forget_rows(params: Mapping[str, Any]) -> dict[str, int]:
         return forget(purges, before)
 
 
+def forget_events(params: Mapping[str, Any]) -> dict[str, int]:
+    """Remove events past their retention from streams' own tables; return counts by stream."""
+    from include import streams  # noqa: PLC0415
+    from include.housekeeping.settings import retention  # noqa: PLC0415
+    from include.housekeeping.tables import forget_events  # noqa: PLC0415
+
+    _before("tables_days")
+    outcome = {}
+    for stream in map(streams.get, running_streams()):
+        if stream.loader:
+            with _purges(params) as purges:
+                outcome[stream.name] = forget_events(stream, purges, retention(), utc_now)
+    return outcome
+
+
 def clean_metadata(params: Mapping[str, Any]) -> dict[str, int]:
     """Clean Airflow's own tables; return rows by table.
 

@@ -11,6 +11,8 @@ from include import streams
 from include.alerts.environment import alert_settings
 from include.alerts.filtering import alertable_mask
 from include.errors import ConfigurationError
+from include.housekeeping.settings import retention
+from include.housekeeping.tables import kept_for
 from include.settings import running_streams, stream_settings
 
 
@@ -19,7 +21,9 @@ def problems() -> list[str]:
     found = [str(missing(conn_id)) for conn_id in (AWS, POSTGRES, SLACK) if not _defined(conn_id)]
     for name in running_streams():
         try:
-            streams.get(name).ready()
+            stream = streams.get(name)
+            stream.ready()
+            kept_for(stream, retention())
             stream_settings(name)
         except ConfigurationError as error:
             found.append(str(error))

@@ -35,9 +35,10 @@ def summarise() -> dict[str, object]:
     """Sum up the day that was asked for, or the day before the run was due; return which days were summed up.
 
     Raises:
-        ConfigurationError: the day or the time zone is none, or the day is not over.
+        ConfigurationError: the day or the time zone is none, or the day is not over, or past its retention.
         TransientError: not everything of that day is loaded yet, or Postgres was away.
     """
+    from include.housekeeping.settings import retention, span  # noqa: PLC0415
     from include.ledger.postgres import connected  # noqa: PLC0415
     from include.reports.store import PostgresReportStore  # noqa: PLC0415
     from include.reports.summarise import chosen_day  # noqa: PLC0415
@@ -48,7 +49,8 @@ def summarise() -> dict[str, object]:
     with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
         store = PostgresReportStore(database)
         day = chosen_day(store, form.date, context["dag_run"].run_after, daily.PIPELINE)
-        days = daily.summarise(database, day, context["run_id"], utc_now())
+        kept = span(retention().tables_days)
+        days = daily.summarise(database, day, context["run_id"], utc_now(), kept)
     return {"day": day.date.isoformat(), "summed_up": [one.isoformat() for one in days]}
 
 

@@ -86,6 +86,7 @@ def test_without_a_connection_airflows_tables_are_left_alone(monkeypatch: pytest
         (housekeeping.clean_metadata, "CALI_RETENTION_METADATA_DAYS"),
         (housekeeping.remove_logs, "CALI_RETENTION_LOGS_DAYS"),
         (housekeeping.forget_rows, "CALI_RETENTION_LEDGER_DAYS"),
+        (housekeeping.forget_events, "CALI_RETENTION_TABLES_DAYS"),
     ],
 )
 def test_a_step_that_keeps_for_ever_is_skipped(step: Any, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +127,8 @@ def test_objects_and_rows_go_and_what_stays_is_said(servers: Servers, monkeypatc
     monkeypatch.setattr(housekeeping, "utc_now", lambda: utc_now() + DAY * 2)
     assert housekeeping.purge_orphans({})["logs"]["staged"] == 1
     assert housekeeping.forget_rows({})["batches"] == 0
+    monkeypatch.setenv("CALI_STREAMS", "logs transactions")
+    assert housekeeping.forget_events({}) == {"transactions": 0}
 
 
 @pytest.mark.parametrize("params", [{"dryrun": True}, {"dry_run": "perhaps"}, {"dry_run": None}])

@@ -52,6 +52,28 @@ def test_all_that_is_missing_is_said_at_once(
     assert len(capsys.readouterr().err.splitlines()) == 5
 
 
+@pytest.mark.parametrize(("running", "said"), [("logs", ""), ("logs transactions", "CALI_CARD_KEY is not set")])
+def test_a_setting_of_one_stream_is_asked_for_where_that_stream_runs(
+    running: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who carries logs alone has no cards."""
+    monkeypatch.delenv("CALI_CARD_KEY", raising=False)
+    monkeypatch.setenv("CALI_STREAMS", running)
+    assert preflight.main([]) == bool(said)
+    assert said in capsys.readouterr().err
+
+
+def test_a_retention_that_takes_away_what_is_still_needed_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before housekeeping has to refuse it at night."""
+    monkeypatch.setenv("CALI_CARD_KEY", "k" * 32)
+    monkeypatch.setenv("CALI_STREAMS", "transactions")
+    monkeypatch.setenv("CALI_RETENTION_TABLES_DAYS", "5")
+    assert preflight.main([]) == 1
+    assert "22 days of it are still looked at" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "named"),
     [

@@ -5,7 +5,11 @@ with due as (
     union
     select (created_at at time zone %(zone)s)::date
     from cali.transactions
-    where created_at < %(until)s and processed_at > coalesce(
+    where created_at < %(until)s
+      -- Of an older day some may be gone; its figures stay as they are.
+      and ((created_at at time zone %(zone)s)::date)::timestamp at time zone %(zone)s
+          >= coalesce(%(since)s::timestamptz, '-infinity')
+      and processed_at > coalesce(
         (select max(aggregated_at) from cali.daily_transaction_summary where time_zone = %(zone)s) - interval '1 hour',
         '-infinity'
     )

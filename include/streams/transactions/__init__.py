@@ -21,6 +21,8 @@ from include.streams.transactions.suite import transactions_suite
 if TYPE_CHECKING:
     import psycopg
 
+OLDEST = timedelta(days=7)
+"""A terminal without a line hands in what it took within days; a week covers a long outage as well."""
 TITLES = {
     "velocity": "Too many transactions in a short time",
     "merchant_ring": "The same amount at several merchants",
@@ -36,6 +38,15 @@ def loader(connection: "psycopg.Connection") -> Loader:
     from include.streams.transactions.table_postgres import PostgresTransactionTable  # noqa: PLC0415 - only where it is
 
     return TransactionLoader(PostgresTransactionTable(connection), fraud_settings())
+
+
+def looks_back() -> timedelta:
+    """Return how old a transaction may be and still belong to a card's history.
+
+    The oldest that may still arrive is judged with those before it, twice as far back where others lie behind it
+    (``judge_anew``); and days go whole.
+    """
+    return OLDEST + timedelta(days=2 * fraud_settings().history_days + 1)
 
 
 def suspicious(table: pa.Table, rules: FilterRules) -> pa.BooleanArray:  # noqa: ARG001 - no level, no keyword
@@ -71,8 +82,7 @@ STREAM = Stream(
     schema=SCHEMA,
     to_columns=to_columns,
     event_time="created_at",
-    # A terminal without a line hands in what it took within days; a week covers a long outage as well.
-    oldest_event=timedelta(days=7),
+    oldest_event=OLDEST,
     clock_ahead=timedelta(minutes=15),
     suite=transactions_suite,
     alertable=suspicious,
@@ -82,5 +92,6 @@ STREAM = Stream(
     ),
     to_alert=to_alert,
     loader=loader,
+    looks_back=looks_back,
     ready=lambda: (card_key(), fraud_settings()),
 )

@@ -53,6 +53,11 @@ class TransactionLoader:
         rows = _with_verdicts(staged, [told.pop(one.tx_id, None) for one in everything])
         return Loaded(rows, _beside(rows, everything, amended))
 
+    def forget(self, before: datetime, limit: int | None) -> int:
+        """Remove transactions of days that were over at ``before``."""
+        self._table.lock()
+        return self._table.forget(before.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0), limit)
+
     def loaded(self) -> Iterable[str]:
         """Yield the ``tx_id`` of every transaction in the table."""
         return self._table.tx_ids()

@@ -47,6 +47,10 @@ class TransactionTable(Protocol):
         """Put other rules in the place of those that known transactions broke; they are processed anew."""
         ...
 
+    def forget(self, midnight: datetime, limit: int | None) -> int:
+        """Remove what was made before that midnight (UTC), ids at most ``limit``; return how many ids."""
+        ...
+
     def tx_ids(self) -> Iterable[str]:
         """Yield the ``tx_id`` of every row."""
         ...

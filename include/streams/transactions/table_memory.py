@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +10,8 @@ import pyarrow as pa
 from include.streams.transactions.judge import DAY, Known, Verdict
 from include.streams.transactions.table import Reach
 from include.streams.transactions.transaction import Transaction, transactions
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InMemoryTransactionTable:
@@ -46,6 +48,15 @@ class InMemoryTransactionTable:
     def amend(self, verdicts: Sequence[Verdict], now: datetime) -> None:  # noqa: ARG002
         """Put other rules in the place of those that known transactions broke."""
         self.rules.update({verdict.transaction.tx_id: verdict.rules for verdict in verdicts})
+
+    def forget(self, midnight: datetime, limit: int | None) -> int:
+        """Remove what was made before that midnight."""
+        at = (midnight - EPOCH) // timedelta(microseconds=1)
+        gone = [one.tx_id for kept in self._cards.values() for one in kept if one.at < at][:limit]
+        for tx_id in gone:
+            del self.rules[tx_id]
+        self._cards = {card: [one for one in kept if one.tx_id in self.rules] for card, kept in self._cards.items()}
+        return len(gone)
 
     def tx_ids(self) -> Iterable[str]:
         """Yield the ``tx_id`` of every row."""

@@ -75,6 +75,13 @@ class PostgresTransactionTable:
             }
             self._connection.execute(query("transactions_amend"), parameters)
 
+    def forget(self, midnight: datetime, limit: int | None) -> int:
+        """Drop the partitions of the days before that midnight, and their ids bit by bit."""
+        self._connection.execute(query("transactions_forget_days"), {"midnight": midnight})
+        return self._connection.execute(
+            query("transactions_forget_ids"), {"midnight": midnight, "limit": limit}
+        ).rowcount
+
     def tx_ids(self) -> Iterable[str]:
         """Yield the ``tx_id`` of every row."""
         return self._tx_ids()

@@ -1,4 +1,4 @@
-"""When a group was first held back stays known once it is let go: its own message then says nothing of how fast we are."""
+"""When a group was first held back stays known once it is let go: its message then says nothing of our pace."""
 
 from alembic import op
 

@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from include.errors import TransientError
+from include.errors import ConfigurationError, TransientError
 from include.ledger.postgres import PostgresLedger
 from include.records import Shard
 from include.reports.day import Day
@@ -133,3 +133,22 @@ def test_the_same_run_again_changes_nothing(database: psycopg.Connection) -> Non
     for _ in range(2):
         summarise(database, DAY, "run", MORNING)
     assert (len(figures(database)), len(completions(database))) == (1, 1)
+
+
+@pytest.mark.integration
+def test_figures_of_a_day_that_is_partly_gone_stay_as_they_are(database: psycopg.Connection) -> None:
+    """Neither a late transaction nor somebody who asks for that day puts a part in the place of the whole."""
+    old = Day(DAY.date - timedelta(days=30), "Europe/Berlin")
+    load(database, made_at(1, old.start), made_at(2, old.end - timedelta(hours=1)), made_at(3, DAY.start))
+    drained_to(database, MORNING)
+    summarise(database, DAY, "first", MORNING)
+    whole, kept = figures(database), timedelta(days=22)
+    with database.transaction():
+        assert PostgresTransactionTable(database).forget(old.end - timedelta(hours=2), None) == 1
+    later = MORNING + timedelta(hours=1)
+    load(database, made_at(4, old.end - timedelta(hours=1)), at=later)
+    drained_to(database, later)
+    assert summarise(database, DAY, "second", later, kept) == [DAY.date]
+    assert figures(database) == whole
+    with pytest.raises(ConfigurationError, match="2026-02-27 may be gone already: CALI_RETENTION_TABLES_DAYS"):
+        summarise(database, old, "third", later, kept)

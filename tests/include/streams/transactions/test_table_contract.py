@@ -82,6 +82,24 @@ def test_rules_can_be_put_in_the_place_of_others(table: TransactionTable) -> Non
     assert table.known(["tx-0001", "tx-0002"]) == {"tx-0001": (), "tx-0002": ("velocity",)}
 
 
+def test_what_was_made_before_a_midnight_can_be_forgotten_bit_by_bit(table: TransactionTable) -> None:
+    """With its ids, and nothing behind it; what is forgotten is no history any more."""
+    midnight = NOW.replace(hour=0)
+    rows = [row(number, at_s=-3_600 * hours) for number, hours in enumerate([60, 37, 13, 12, 1])]
+    add(table, *rows)
+    counts = [table.forget(midnight, 2), table.forget(midnight, 2), table.forget(midnight, 2)]
+    assert counts == [2, 1, 0]
+    assert sorted(table.tx_ids()) == ["tx-0003", "tx-0004"]
+    assert set(table.known([one["tx_id"] for one in rows])) == {"tx-0003", "tx-0004"}
+    first = seen(row(9))
+    assert [known.transaction.tx_id for known in table.around([first], Reach(9, 9, 9))[first.card]] == [
+        "tx-0003",
+        "tx-0004",
+    ]
+    add(table, *rows[:3])
+    assert len(list(table.tx_ids())) == len(rows)
+
+
 @pytest.mark.parametrize("batch", [1, 13, 100])
 def test_both_tables_give_the_same_verdicts(table: TransactionTable, batch: int) -> None:
     """Whatever is in memory is in Postgres."""

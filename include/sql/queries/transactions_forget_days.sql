@@ -1,0 +1,1 @@
+select cali.transactions_forget_days(%(midnight)s)
