@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import psycopg
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    # Whoever only wants to know what a record must be needs no database.
+    import psycopg
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +55,4 @@ class Loader(Protocol):
         ...
 
 
-MakeLoader = Callable[[psycopg.Connection], Loader]
+MakeLoader = Callable[["psycopg.Connection"], Loader]
