@@ -2,10 +2,8 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG
-
 from cali.operators.dead_letter_redrive import DeadLetterRedriveOperator
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 from cali.redrive import REDRIVE_PARAMETERS
 
 DOC = """
@@ -28,18 +26,14 @@ the retry goes on behind the last source batch that was done. *Skipped* means th
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="dlq_redrive",
-    description="Judge dead letters again and move what the present model takes into a new batch",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    max_active_runs=1,
-    # A bounded pace takes its time: an hour moves 1.8 million records at the default of 500 a second.
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(hours=6)},
-    params=dict(REDRIVE_PARAMETERS),
-    tags=["cali", "dead letters"],
+# A bounded pace takes its time: an hour moves 1.8 million records at the default of 500 a second.
+with form_dag(
+    "dlq_redrive",
+    "Judge dead letters again and move what the present model takes into a new batch",
+    DOC,
+    REDRIVE_PARAMETERS,
+    "dead letters",
+    timedelta(hours=6),
 ):
     DeadLetterRedriveOperator(
         task_id="redrive",

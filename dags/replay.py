@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, task
+from airflow.sdk import task
 
 from cali import assets, replay
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 
 DOC = """
 ### replay
@@ -24,18 +24,14 @@ longer in the stream. How to read and remove a generation: `docs/replay.md`.
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="replay",
-    description="Drain a range of a stream again into a generation of its own",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    # Replays read beside the live drain; one at a time leaves it its share.
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(hours=6)},
-    params=dict(replay.PARAMETERS),
-    tags=["cali", "replay"],
+# Replays read beside the live drain; one at a time leaves it its share.
+with form_dag(
+    "replay",
+    "Drain a range of a stream again into a generation of its own",
+    DOC,
+    replay.PARAMETERS,
+    "replay",
+    timedelta(hours=6),
 ):
 
     @task(multiple_outputs=False, outlets=[assets.REPLAYED])

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, task
+from airflow.sdk import task
 
-from cali.pipelines import DEFAULT_ARGUMENTS, START
+from cali.pipelines import form_dag
 from cali.sla_forms import REBUILD_PARAMETERS
 
 DOC = """
@@ -22,17 +22,13 @@ default; the task's log lists what would change. Then trigger it again with the 
 **Who** The owners of the log platform.
 """
 
-with DAG(
-    dag_id="sla_rebuild",
-    description="Make verdicts again from the log of completions, and keep the old ones",
-    doc_md=DOC,
-    schedule=None,
-    start_date=START,
-    catchup=False,
-    max_active_runs=1,
-    default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(hours=1)},
-    params=dict(REBUILD_PARAMETERS),
-    tags=["cali", "sla"],
+with form_dag(
+    "sla_rebuild",
+    "Make verdicts again from the log of completions, and keep the old ones",
+    DOC,
+    REBUILD_PARAMETERS,
+    "sla",
+    timedelta(hours=1),
 ):
 
     @task(multiple_outputs=False)

@@ -62,8 +62,18 @@ class DrainForm(BaseModel):
     from_timestamp: AwareDatetime | None = None
 
 
-def form_dag(dag_id: str, description: str, doc_md: str, params: "Mapping[str, Any]", area: str) -> DAG:
-    """Return a DAG that somebody starts by its form, one run after the other; ``area`` is its tag."""
+def form_dag(
+    dag_id: str,
+    description: str,
+    doc_md: str,
+    params: "Mapping[str, Any]",
+    area: str,
+    limit: timedelta = timedelta(minutes=5),
+) -> DAG:
+    """Return a DAG that somebody starts by its form, one run after the other; ``area`` is its tag.
+
+    ``limit`` is how long a try of a task may take.
+    """
     return DAG(
         dag_id=dag_id,
         description=description,
@@ -72,7 +82,7 @@ def form_dag(dag_id: str, description: str, doc_md: str, params: "Mapping[str, A
         start_date=START,
         catchup=False,
         max_active_runs=1,
-        default_args={**DEFAULT_ARGUMENTS, "execution_timeout": timedelta(minutes=5)},
+        default_args={**DEFAULT_ARGUMENTS, "execution_timeout": limit},
         params=dict(params),
         tags=["cali", area],
     )

@@ -31,6 +31,9 @@ SIGNS = {
     "🔕": "<i style='color:#aa8800'>⊘</i>",
     "🔇": "<i style='color:#616061'>⊘</i>",
     "🌩️": "<i style='color:#616061'>☁</i>",
+    "🚨": "<i style='color:#dd2e44'>▲</i>",
+    "🟢": "<i style='color:#36a64f'>●</i>",
+    "📊": "<i style='color:#1264a3'>▦</i>",
     "👀": "<i style='color:#1264a3'>◉</i>",
 }
 """What stands for an emoji where no font has it; Slack has its own pictures."""
@@ -64,7 +67,7 @@ def _block(block: Mapping[str, Any]) -> str:
 
 
 def _mrkdwn(text: str) -> str:
-    """Return mrkdwn as HTML: fences, links and bold; the rest is text."""
+    """Return mrkdwn as HTML: fences, links, bold and code; the rest is text."""
     plain_and_code = enumerate(text.split("```"))
     drawn = (_code(part) if at % 2 else _inline(part) for at, part in plain_and_code)
     return "".join(drawn)
@@ -77,4 +80,5 @@ def _code(text: str) -> str:
 def _inline(text: str) -> str:
     linked = re.sub(r"<(https?://[^|>]+)\|([^>]+)>", r"<a href='\1'>\2</a>", text)
     bold = re.sub(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])", r"<b>\1</b>", linked)
-    return bold.strip("\n").replace("\n", "<br>")
+    coded = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", bold)
+    return coded.strip("\n").replace("\n", "<br>")
