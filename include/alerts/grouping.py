@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from include.alerts.event import AlertEvent, Category, seen_at, severity_of, severity_rank
 from include.alerts.fingerprint import Fingerprint, OpenGroups, fingerprint, message_fingerprint
@@ -76,7 +77,7 @@ def _increment(found: Fingerprint, events: list[AlertEvent], *, replayed: bool) 
     return GroupIncrement(
         stream=first.stream,
         category=first.category,
-        fingerprint=replace(found, title=_storable(found.title, LONGEST_NAME)),
+        fingerprint=replace(found, title=_name(found.title)),
         severity=_most_urgent({event.severity for event in events}),
         count=len(events),
         first_seen=min(times),
@@ -92,23 +93,29 @@ def _increment(found: Fingerprint, events: list[AlertEvent], *, replayed: bool) 
 
 def _most_urgent(levels: set[str]) -> str:
     names = sorted({severity_of(level) for level in levels})
-    return _storable(min(names, key=severity_rank), LONGEST_NAME)
+    return _name(min(names, key=severity_rank))
 
 
 def _names(values: Iterable[str | None]) -> tuple[str, ...]:
     names = sorted({value for value in values if value})[:MOST_NAMES]
-    return tuple(sorted({_storable(name, LONGEST_NAME) for name in names}))
+    return tuple(sorted({_name(name) for name in names}))
 
 
 def _sample(event: AlertEvent) -> AlertEvent:
     return replace(
         event,
-        service=_storable(event.service, LONGEST_NAME),
-        title=_storable(event.title, LONGEST_NAME),
+        service=_name(event.service),
+        title=_name(event.title),
         message=_storable(event.message, LONGEST_SAMPLE),
         stack_trace=_storable(event.stack_trace, LONGEST_SAMPLE) if event.stack_trace else None,
         attributes={},
     )
+
+
+@lru_cache(maxsize=20_000)
+def _name(text: str) -> str:
+    """Return a name as it can be stored and shown; the same ones come in every batch."""
+    return _storable(text, LONGEST_NAME)
 
 
 def _storable(text: str, longest: int) -> str:
