@@ -60,7 +60,6 @@ def test_five_hundred_planted_secrets_are_in_no_message_and_no_log(roomy_stack: 
     assert roomy_stack.verdict() == PROVED
     messages, logs = in_slack(readable), _logs(roomy_stack)
     assert [number for number in range(PLANTED) if f"service-{number}:" not in messages] == []
-    assert messages.count(f"<{roomy_stack.airflow.url}/dags/logs_") >= PLANTED  # each with a link to its run
     assert logs.count("pipeline_name=") >= len(quoted)
     secrets = [secret for each in (*planted, *quoted) for secret in each.secrets]
     assert (found(secrets, messages), found(secrets, logs)) == ([], [])
