@@ -5,34 +5,25 @@
 """
 
 import argparse
-import logging
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from include.errors import CaliError
-from tests.crash.campaign import FOCUSES, Campaign, CrashTestError, Focus, Say
+from tests.crash.campaign import FOCUSES, Campaign, CrashTestError, Focus
 from tests.crash.child import warm_parent
 from tests.crash.site import started_site
 from tests.crash.table import Line, render
 from tests.crash.verdict import judge
+from tests.telling import Say, teller
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _options(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # While a server starts, those who ask it are refused; only the last answer counts.
-    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="cali-crash-"))
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.0f} s  {text}\n")
-        sys.stdout.flush()
-
+    say = teller()
     say(f"servers and logs in {folder}")
     try:
         lines = _killed(folder, options.kills, options.seed, FOCUSES[options.steps], say)

@@ -13,6 +13,7 @@ from tests.crash.child import ALL_STEPS, Child, Order, Step, start
 from tests.crash.points import OF_DISPATCH, Point
 from tests.crash.producer import Producer
 from tests.crash.site import Site
+from tests.telling import Say
 
 PUT = 12
 """Records of the generator in one put."""
@@ -29,7 +30,6 @@ CALM_EVERY = 25
 OVERSHOOT = 1.2
 """Random kills come within so many times the length of an undisturbed cycle."""
 
-Say = Callable[[str], None]
 Kill = Callable[["Part", Producer], Step]
 
 

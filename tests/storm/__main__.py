@@ -6,7 +6,6 @@ test could not be carried out; 2 an option is wrong.
 
 import argparse
 import io
-import logging
 import sys
 import time
 from collections import Counter
@@ -24,11 +23,12 @@ from include.simulator.progress import Progress
 from local.environment import kinesis_url, slack
 from local.servers.aws import client
 from tests.benchmarks.arguments import natural
-from tests.benchmarks.whole_stack import Say, whole_stack
+from tests.benchmarks.whole_stack import whole_stack
 from tests.crash.verdict import Messages, messages_in
 from tests.stack.running_stack import STREAM, RunningStack
 from tests.storm.errors import Storm
 from tests.storm.verdict import MOST_IN_WINDOW, StormVerdict, judge_storm, times_of
+from tests.telling import Say, teller
 from tests.text_table import text_table
 
 SETTLE_S = 900.0
@@ -59,14 +59,7 @@ class Result:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _options(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
-        sys.stdout.flush()
-
+    say = teller()
     try:
         with whole_stack("low_latency", say) as running:
             result = _stormed(running, options, say)

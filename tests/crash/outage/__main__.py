@@ -5,20 +5,19 @@ the test could not be carried out; 2 an option is wrong.
 """
 
 import argparse
-import logging
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from include.errors import CaliError
 from include.settings import Pace
 from local.servers.kinesis import KinesisLocal
 from tests.crash.child import warm_parent
-from tests.crash.outage.drill import Drill, How, Outcome, Plan, Say
+from tests.crash.outage.drill import Drill, How, Outcome, Plan
 from tests.crash.outage.verdict import Verdict, judge
 from tests.crash.site import SturdyKinesalite, started_site
+from tests.telling import Say, teller
 from tests.text_table import text_table
 
 EMULATORS = {"kinesalite": SturdyKinesalite, "kinesis-local": KinesisLocal}
@@ -27,16 +26,8 @@ EMULATORS = {"kinesalite": SturdyKinesalite, "kinesis-local": KinesisLocal}
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _options(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # While a server starts, those who ask it are refused; only the last answer counts.
-    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="cali-outage-"))
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
-        sys.stdout.flush()
-
+    say = teller()
     say(f"servers and logs in {folder}")
     plan = _plan(options)
     try:

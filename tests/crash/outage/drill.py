@@ -17,6 +17,7 @@ from tests.crash.child import Order, Step, start
 from tests.crash.outage.gauge import Gauge, Reading
 from tests.crash.outage.loops import RETRY_DELAY_S, Loop
 from tests.crash.site import Site
+from tests.telling import Say
 
 DRAIN = (Step.DRAIN,)
 PROCESS = (Step.VALIDATE, Step.ALERT, Step.DISPATCH, Step.AUDIT)
@@ -29,8 +30,6 @@ IN_HAND_S = 5.0
 """Records of so many seconds are no backlog, even if there were fewer under way before the outage."""
 SIMULATOR_STOP_S = 20.0
 REST_S = 120.0
-
-Say = Callable[[str], None]
 
 
 class How(StrEnum):

@@ -5,35 +5,26 @@ codes: 0 it holds; 1 something is wrong, or the test could not be carried out; 2
 """
 
 import argparse
-import logging
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from include.errors import CaliError
 from tests.crash.child import warm_parent
 from tests.crash.outage.__main__ import positive
 from tests.crash.site import started_site
-from tests.crash.slack_outage.drill import Outcome, Plan, Say, SlackDrill
+from tests.crash.slack_outage.drill import Outcome, Plan, SlackDrill
 from tests.crash.verdict import Verdict, judge
+from tests.telling import Say, teller
 from tests.text_table import text_table
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _options(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # While a server starts, those who ask it are refused; only the last answer counts.
-    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="cali-slack-outage-"))
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
-        sys.stdout.flush()
-
+    say = teller()
     say(f"servers and logs in {folder}")
     plan = Plan(seconds=options.seconds, before=options.before, seed=options.seed)
     try:

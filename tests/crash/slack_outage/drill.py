@@ -17,6 +17,7 @@ from tests.crash.outage.loops import RETRY_DELAY_S, Loop
 from tests.crash.producer import Producer
 from tests.crash.site import Site, free_ports
 from tests.crash.slack_outage.gate import Gate, Mode
+from tests.telling import Say
 
 DRAIN = (Step.DRAIN,)
 PROCESS = (Step.VALIDATE, Step.ALERT, Step.DISPATCH, Step.AUDIT)
@@ -32,8 +33,6 @@ WAITING = """
     join cali.alert_groups as groups on groups.id = outbox.group_id
     where groups.stream = %(stream)s and outbox.kind = 'open' and outbox.state not in ('sent', 'withdrawn')
 """
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
