@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -154,7 +156,8 @@ class Drill:
         """Kill every scheduler; only the watcher can tell."""
         self._kill_first_scheduler()
         for process in self._second:
-            process.kill()
+            # With its workers, as a container ends: they have its connection, and with that the locks that it held.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait(60)
         count, self._second = len(self._second), []
         until = time.monotonic() + self._down_s
@@ -186,7 +189,9 @@ class Drill:
         log = (self._stack.settings.run_dir / "log" / "second-scheduler.log").open("ab")
         with log:
             command = airflow_command("scheduler", "--skip-serve-logs")
-            return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            return subprocess.Popen(
+                command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
 
     def _draining(self) -> psutil.Process:
         """Return the process of a drain's task that is at work."""
