@@ -4,6 +4,7 @@ Named by ``[logging] logging_config_class``. Airflow lets whoever keeps task log
 this one keeps nothing itself and leaves that to what ``[logging] remote_logging`` says.
 """
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airflow.config_templates import airflow_local_settings
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 
+_shown = lru_cache(maxsize=1_000)(redact)  # the names of loggers and files come again and again
+
+
 def hide(_logger: object, _method: str, line: "MutableMapping[str, object]") -> "MutableMapping[str, object]":
     """Return a log line with its texts redacted: the event, its fields, and an error's trace."""
     return {name: _redacted(value) for name, value in line.items()}
@@ -26,7 +30,7 @@ def hide(_logger: object, _method: str, line: "MutableMapping[str, object]") -> 
 
 def _redacted(value: object) -> object:
     if isinstance(value, str):
-        return redact(value)
+        return _shown(value)
     if isinstance(value, dict):
         return {name: _redacted(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
