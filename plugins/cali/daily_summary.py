@@ -3,12 +3,11 @@
 from typing import TYPE_CHECKING, Annotated
 
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from cali import connections
+from cali.failures import failing_for_good
 from cali.forms import filled
-from include.errors import CaliError
 from include.records import utc_now
 from include.reports.settings import summary_settings
 from include.settings import stream_settings
@@ -51,12 +50,8 @@ def summarise(context: "Context") -> dict[str, object]:
         AirflowFailException: the form or the time zone is wrong, or events of the day are not held any more.
         TransientError: the day is not complete yet, or S3 or Postgres was away.
     """
-    try:
+    with failing_for_good():
         saved = _summarise(context)
-    except CaliError as error:
-        if error.permanent:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-        raise
     return {
         "day": saved.day.isoformat(),
         "records": saved.records,

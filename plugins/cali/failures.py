@@ -1,7 +1,11 @@
-"""What every task does when a try of it has failed: it writes down that it did, for who is told of a missed window."""
+"""When a try of a task has failed: whether another makes sense, and a note for who is told of a missed window."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowFailException
 
 from cali import connections
 from include.alerts.redaction import redact_head
@@ -13,6 +17,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LONGEST_ERROR = 1_000
+
+
+@contextmanager
+def failing_for_good() -> Iterator[None]:
+    """End the task without another try, in a ``with`` block, where another try would change nothing.
+
+    Raises:
+        AirflowFailException: in the place of a permanent error.
+    """
+    try:
+        yield
+    except CaliError as error:
+        if error.permanent:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        raise
 
 
 def note_failure(context: "Context") -> None:

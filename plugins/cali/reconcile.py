@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from airflow.sdk.exceptions import AirflowFailException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from cali import connections
+from cali.failures import failing_for_good
 from cali.forms import ALL, chosen_streams, filled, instant_param, streams_param
-from include.errors import CaliError
 from include.proof.reconciliation.settings import reconcile_schedule
 from include.records import utc_now
 from include.settings import stream_settings
@@ -78,12 +77,8 @@ def prove(choice: Mapping[str, str], context: "Context") -> dict[str, object]:
     from include.proof.reconciliation.values import Span  # noqa: PLC0415
 
     span = Span(datetime.fromisoformat(choice["from"]), datetime.fromisoformat(choice["to"]))
-    try:
+    with failing_for_good():
         return _claim_check(_reconcile(choice["stream"], span, context))
-    except CaliError as error:
-        if error.permanent:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-        raise
 
 
 def _reconcile(stream: str, span: "Span", context: "Context") -> "Reconciliation":

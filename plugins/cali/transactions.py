@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk import DAG, get_current_context, task
 
 from cali import connections, daily_summary
+from cali.failures import failing_for_good
 from cali.forms import filled
 from cali.pipelines import DEFAULT_ARGUMENTS
 from include.records import utc_now
@@ -35,7 +36,7 @@ def summarise() -> dict[str, object]:
     """Sum up the day that was asked for, or the day before the run was due; return which days were summed up.
 
     Raises:
-        ConfigurationError: the day or the time zone is none, or the day is not over, or past its retention.
+        AirflowFailException: the day or the time zone is none, or the day is not over, or past its retention.
         TransientError: not everything of that day is loaded yet, or Postgres was away.
     """
     from include.housekeeping.settings import retention, span  # noqa: PLC0415
@@ -45,8 +46,9 @@ def summarise() -> dict[str, object]:
     from include.streams.transactions import daily  # noqa: PLC0415
 
     context = get_current_context()
-    form = filled(daily_summary.SummaryForm, context["params"])
-    with connected(connections.postgres_uri(connections.connection(connections.POSTGRES))) as database:
+    uri = connections.postgres_uri(connections.connection(connections.POSTGRES))
+    with failing_for_good(), connected(uri) as database:
+        form = filled(daily_summary.SummaryForm, context["params"])
         store = PostgresReportStore(database)
         day = chosen_day(store, form.date, context["dag_run"].run_after, daily.PIPELINE)
         kept = span(retention().tables_days)

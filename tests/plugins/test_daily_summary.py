@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from cali import daily_summary, stages
+from cali import daily_summary, stages, transactions
 from cali.operators.kinesis_drain import KinesisDrainOperator
 from include.errors import ConfigurationError, TransientError
 from include.records import utc_now
@@ -84,7 +84,11 @@ def test_a_day_goes_from_clean_objects_to_rows_a_report_and_a_message(servers: S
     ],
 )
 @pytest.mark.usefixtures("servers")
-def test_a_wrong_form_ends_the_run_at_once(params: dict[str, Any], named: str) -> None:
-    """Another try would change nothing."""
+def test_a_wrong_form_ends_the_run_at_once(params: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another try would change nothing, neither of the logs' summary nor of the transactions'."""
+    given = context(utc_now(), **params)
     with pytest.raises(AirflowFailException, match=named):
-        daily_summary.summarise(context(utc_now(), **params))
+        daily_summary.summarise(given)
+    monkeypatch.setattr(transactions, "get_current_context", lambda: given)
+    with pytest.raises(AirflowFailException, match=named):
+        transactions.summarise()
