@@ -112,13 +112,17 @@ class RunningStack:
         *,
         spike: bool = False,
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """Put records on the stream, a fiftieth of them malformed, until the block ends or ``seconds`` are over."""
+        """Put records on each stream that runs, a fiftieth malformed, until the block ends or ``seconds`` are over.
+
+        Yields the logs' simulator.
+        """
         options = {"RATE": str(rate), "ERROR_RATE": str(error_rate), "MALFORMED_RATE": "0.02", "SEED": str(seed)}
         options |= {"DURATION": str(seconds)} if seconds else {}
         options |= {"SPIKE": "1"} if spike else {}
-        running = demo.Demo(self.settings, {STREAM: self._journal}, self.began)
-        with demo.simulators(running, {**self.environment, **options}) as (simulator,):
-            yield simulator
+        journals = {name: self._journal.with_stem(name) for name in self.settings.streams}
+        running = demo.Demo(self.settings, journals, self.began)
+        with demo.simulators(running, {**self.environment, **options}) as simulators:
+            yield simulators[self.settings.streams.index(STREAM)]
 
     def put(self, seed: int, rate: int = 80, seconds: float = 5) -> None:
         """Put records on the stream for ``seconds``."""
