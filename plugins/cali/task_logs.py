@@ -4,6 +4,7 @@ Named by ``[logging] logging_config_class``. Airflow lets whoever keeps task log
 this one keeps nothing itself and leaves that to what ``[logging] remote_logging`` says.
 """
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 
-_shown = lru_cache(maxsize=1_000)(redact)  # the names of loggers and files come again and again
+NAMELESS = re.compile(r"(?<![=:*])\*\*\*(?=[\"'\\]{0,16}\s{0,4}[=:]|>)|(?<=--)\*\*\*(?=\s)")
+"""A name that Airflow's own masking has taken away, because some Connection's password is that word."""
+NAME = "password"
+"""What stands for it, so that what it names is hidden as well."""
+
+
+@lru_cache(maxsize=1_000)
+def _shown(text: str) -> str:
+    """Return the text redacted; the names of loggers and files come again and again."""
+    return redact(NAMELESS.sub(NAME, text))
 
 
 def hide(_logger: object, _method: str, line: "MutableMapping[str, object]") -> "MutableMapping[str, object]":
