@@ -2,7 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from cali import board
+from cali import batches, board
 from cali.warm_import import warm_if_forking_workers
 
 warm_if_forking_workers()
@@ -12,5 +12,5 @@ class CaliPlugin(AirflowPlugin):
     """CALI inside Airflow."""
 
     name = "cali"
-    fastapi_apps = [board.FASTAPI_APP]  # noqa: RUF012 - Airflow reads the class
+    fastapi_apps = [board.FASTAPI_APP, batches.FASTAPI_APP]  # noqa: RUF012 - Airflow reads the class
     external_views = [board.EXTERNAL_VIEW]  # noqa: RUF012

@@ -1,7 +1,7 @@
 """Every choice that a user has about alerts, with its default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from include.alerts.event import Category
@@ -55,3 +55,9 @@ class AlertSettings:
             return self.quality_channel
         own = self.channels.get(stream, self.alert_channel)
         return self.routing.channel(service, level, own) if category is Category.RECORD else own
+
+    def linked_to(self, airflow_url: str) -> "AlertSettings":
+        """Return these settings with CALI's own page inside Airflow for whatever links are not set."""
+        page = f"{airflow_url.rstrip('/')}/cali/batches/{{batch_id}}"
+        record = f"{page}?record={{sequence_number}}&sub={{sub_sequence}}"
+        return replace(self, links=Links(self.links.batch or page, self.links.record or record))

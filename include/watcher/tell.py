@@ -78,7 +78,8 @@ class Teller:
 
         try:
             store = PostgresAlertStore(connection)
-            report = dispatch(store, self._settings.messenger(), alert_settings(), BUDGET_S, wait_for_updates=False)
+            settings = alert_settings().linked_to(self._settings.links)
+            report = dispatch(store, self._settings.messenger(), settings, BUDGET_S, wait_for_updates=False)
             for reason in report.errors:
                 log.warning("not told yet error=%s", reason)
         except CaliError as error:

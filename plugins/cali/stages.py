@@ -12,6 +12,7 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from cali import connections, metrics, sla
+from cali.incidents import airflow_url
 from include import streams
 from include.alerts.environment import alert_settings
 from include.errors import CaliError
@@ -142,21 +143,17 @@ def notify(alerts: "AlertStore", budget_s: float, *, wait_for_updates: bool) -> 
     """
     from include.alerts.dispatch import dispatch  # noqa: PLC0415
 
+    settings = alert_settings().linked_to(airflow_url())
     with connections.messenger() as messenger:
-        report: DispatchReport = dispatch(
-            alerts, messenger, alert_settings(), budget_s, wait_for_updates=wait_for_updates
-        )
+        report: DispatchReport = dispatch(alerts, messenger, settings, budget_s, wait_for_updates=wait_for_updates)
     report.raise_for_failures()
     return {"messages_sent": report.sent}
 
 
 def run_url(context: "Context") -> str:
     """Return the address of the present run in Airflow's UI; without ``[api] base_url`` by Airflow's own stand-in."""
-    from airflow.sdk.configuration import conf  # noqa: PLC0415
-
     run = context["dag_run"]
-    base = conf.get("api", "base_url", fallback="http://localhost:8080")
-    return f"{base.rstrip('/')}/dags/{run.dag_id}/runs/{run.run_id}"
+    return f"{airflow_url()}/dags/{run.dag_id}/runs/{run.run_id}"
 
 
 def workplace(stream: str, store: "ObjectStore", database: "psycopg.Connection", owner: str) -> "Workplace":

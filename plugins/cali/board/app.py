@@ -1,33 +1,24 @@
 """The SLA board's page and data, for people whom Airflow lets see the DAG ``sla_monitor``.
 
-Airflow protects nothing that a plugin mounts, so every route here asks by itself, with Airflow's own dependencies: who
-may read ``sla_monitor`` sees the board, and who may run ``sla_acknowledge`` may acknowledge here as well.
+Who may read ``sla_monitor`` sees the board, and who may run ``sla_acknowledge`` may acknowledge here as well.
 """
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import Depends, HTTPException, Request, status
+from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from cali import connections
-from include.errors import CaliError
-from include.ledger.postgres import connected
+from cali.guarded import database, guarded_app
 from include.records import utc_now
 from include.sla.acknowledge import Selection, acknowledge
 from include.sla.board import board
 from include.sla.contract import SlaType
 from include.sla.postgres import PostgresRecorder
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    import psycopg
 
 SEEN = "sla_monitor"
 """The DAG that one has to be allowed to read."""
@@ -42,16 +33,8 @@ FILES = {
     "icon.svg": "image/svg+xml",
     "icon-dark.svg": "image/svg+xml",
 }
-HEADERS = {
-    # Nothing from elsewhere, nothing inline, and in no frame but Airflow's.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
-app = FastAPI(title="SLA board", docs_url=None, redoc_url=None, openapi_url=None)
+app = guarded_app("SLA board")
 may_see = Depends(requires_access_dag(method="GET", param_dag_id=SEEN))
 may_acknowledge = Depends(
     requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN, param_dag_id=ACKNOWLEDGED)
@@ -80,36 +63,19 @@ class Acknowledgement(BaseModel):
     window_start: AwareDatetime | None = None
 
 
-@app.middleware("http")
-async def guarded(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Give every answer the headers that keep a browser to this page."""
-    response = await proceed(request)
-    response.headers.update(HEADERS)
-    return response
-
-
-@app.exception_handler(CaliError)
-def explained(_: Request, error: CaliError) -> JSONResponse:
-    """Say what is wrong: Postgres was away (503), or something is not as it must be (400)."""
-    code = status.HTTP_400_BAD_REQUEST if error.permanent else status.HTTP_503_SERVICE_UNAVAILABLE
-    # The text of what Postgres answered names hosts and users; it is in the server's own log.
-    text = str(error) if error.permanent else "CALI's Postgres did not answer: try again"
-    return JSONResponse({"detail": text}, code)
-
-
 @app.get("/data", dependencies=[may_see])
 def data(user: GetUserDep) -> dict[str, object]:
     """Return the board, and whether this user may acknowledge."""
-    with _database() as database:
-        return board(database, utc_now()) | {"may_acknowledge": _is_let_acknowledge(user)}
+    with database() as connection:
+        return board(connection, utc_now()) | {"may_acknowledge": _is_let_acknowledge(user)}
 
 
 @app.post("/acknowledge", dependencies=[Depends(comes_from_here), may_see, may_acknowledge])
 def acknowledged(body: Acknowledgement, user: GetUserDep) -> dict[str, int]:
     """Note that this user has seen violations; return how many nobody had seen before."""
     selection = Selection(body.pipeline_name, body.sla_type, body.window_start)
-    with _database() as database:
-        report = acknowledge(PostgresRecorder(database), selection, user.get_name(), utc_now())
+    with database() as connection:
+        report = acknowledge(PostgresRecorder(connection), selection, user.get_name(), utc_now())
     return {"acknowledged": report.acknowledged, "already": report.already}
 
 
@@ -125,10 +91,6 @@ def file(name: str) -> FileResponse:
     if name not in FILES:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "There is no such file")
     return FileResponse(PAGE / name, media_type=FILES[name])
-
-
-def _database() -> "AbstractContextManager[psycopg.Connection]":
-    return connected(connections.postgres_uri(connections.connection(connections.POSTGRES)))
 
 
 def _is_let_acknowledge(user: Any) -> bool:  # noqa: ANN401 - each auth manager has a kind of its own

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from local.servers.object_store import ObjectStore
     from local.servers.postgres import PostgresServer
 
 USERS = {"admin": "admin", "op": "user", "guest": "viewer"}
 """Who can log in, with their role; ``op`` may run DAGs and do no more."""
-FILLED = "sla_definitions, sla_definition_versions, sla_burns, sla_incidents, sla_maintenance, pipeline_completion_log"
+FILLED = (
+    "sla_definitions, sla_definition_versions, sla_burns, sla_incidents, sla_maintenance, pipeline_completion_log, "
+    "micro_batches, shard_checkpoints"
+)
 
 
 @dataclass
@@ -63,8 +67,14 @@ def cali_uri(postgres_server: PostgresServer, migrated_template: str) -> str:
     return postgres_server.uri("cali_board")
 
 
-def variables(home: Path, metadata: str, cali: str, address: str) -> dict[str, str]:
+def variables(home: Path, metadata: str, cali: str, address: str, s3: ObjectStore) -> dict[str, str]:
     """Return the environment of an API server without the machine's own Airflow."""
+    aws = {
+        "conn_type": "aws",
+        "login": s3.credentials.key,
+        "password": s3.credentials.secret,
+        "extra": {"region_name": s3.credentials.region, "endpoint_url": s3.address},
+    }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     options = {
         "DATABASE__SQL_ALCHEMY_CONN": metadata.replace("postgresql://", "postgresql+psycopg2://"),
@@ -82,6 +92,7 @@ def variables(home: Path, metadata: str, cali: str, address: str) -> dict[str, s
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONN_CALI_POSTGRES": cali.replace("postgresql://", "postgres://", 1),
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
         "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
         "NO_PROXY": "127.0.0.1",
     }
@@ -93,6 +104,7 @@ def api_server(
     free_port: Callable[[], int],
     postgres_server: PostgresServer,
     cali_uri: str,
+    s3_server: ObjectStore,
 ) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Run Airflow's API server alone; yield its address and the users' passwords."""
     home, port = tmp_path_factory.mktemp("airflow"), free_port()
@@ -101,7 +113,7 @@ def api_server(
     passwords = {name: secrets.token_hex(8) for name in USERS}
     (home / "passwords.json").write_text(json.dumps(passwords), encoding="utf-8")
     address = f"http://127.0.0.1:{port}"
-    environment = variables(home, postgres_server.uri("airflow_board"), cali_uri, address)
+    environment = variables(home, postgres_server.uri("airflow_board"), cali_uri, address, s3_server)
     airflow = [sys.executable, "-m", "airflow"]
     subprocess.run([*airflow, "db", "migrate"], env=environment, check=True, capture_output=True, timeout=240)
     command = [*airflow, "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--apps", "core"]

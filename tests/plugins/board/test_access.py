@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from cali import board
+from cali import batches, board
 from include.records import utc_now
 from tests.include.sla.attained import promise
 from tests.plugins.board.promises import full_hour, miss
@@ -150,6 +150,6 @@ def test_airflow_knows_the_view(site: Site) -> None:
     (ours,) = [plugin for plugin in told if plugin["name"] == "cali"]
     (view,) = ours["external_views"]
     assert board.EXTERNAL_VIEW.items() <= view.items()
-    assert [app["url_prefix"] for app in ours["fastapi_apps"]] == [board.PREFIX]
+    assert [app["url_prefix"] for app in ours["fastapi_apps"]] == [board.PREFIX, batches.PREFIX]
     errors = httpx.get(f"{site.address}/api/v2/plugins/importErrors", headers=headers, timeout=30).json()
     assert errors["import_errors"] == []

@@ -1,4 +1,4 @@
-"""What the board costs the components that never show it."""
+"""What the pages cost the components that never show them."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ LOAD = """
 import sys
 import airflow.plugins_manager
 before = set(sys.modules)
-import cali.board
+import cali.batches, cali.board
 print(sorted(name for name in set(sys.modules) - before if not name.startswith("cali")))
 """
 

@@ -1,0 +1,28 @@
+"""What the ledger knows of a batch."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from include.sql import query
+
+Row = dict[str, Any]
+PARTS = ("stages", "dead_letters", "quality")
+
+
+def trace_batch(connection: psycopg.Connection, batch_id: str) -> Row | None:
+    """Return a batch's row of ``cali.micro_batches`` with its stages, dead letters and quality, all of one snapshot.
+
+    None when there is no such batch: it never was, or it is past its retention.
+
+    Raises:
+        psycopg.OperationalError: Postgres was away.
+    """
+    named = {"batch_id": batch_id}
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("set transaction isolation level repeatable read, read only")
+        batch = cursor.execute(query("trace_batch"), named).fetchone()
+        if batch is None:
+            return None
+        return batch | {part: cursor.execute(query(f"trace_{part}"), named).fetchall() for part in PARTS}
