@@ -33,6 +33,14 @@ def connected(uri: str) -> Iterator[psycopg.Connection]:
         raise TransientError(f"CALI's Postgres did not answer: {error}; nothing was committed") from error
 
 
+@contextmanager
+def snapshot(connection: psycopg.Connection) -> Iterator[psycopg.Cursor[dict[str, Any]]]:
+    """Yield a cursor whose questions all see the same moment, with rows by column; nothing can be written."""
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("set transaction isolation level repeatable read, read only")
+        yield cursor
+
+
 class PostgresLedger:
     """A ``Ledger`` over one connection in autocommit mode; each method opens its own transaction."""
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
+from include.ledger.postgres import snapshot
 from include.sql import query
 
 Row = dict[str, Any]
@@ -39,8 +39,7 @@ def board(connection: psycopg.Connection, now: datetime) -> dict[str, object]:
 def _rows(connection: psycopg.Connection) -> Mapping[str, Sequence[Row]]:
     values = {"windows": WINDOWS, "violations": VIOLATIONS}
     names = ("definitions", "attainment", "windows", "violations")
-    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute("set transaction isolation level repeatable read, read only")
+    with snapshot(connection) as cursor:
         return {name: cursor.execute(query(f"sla_board_{name}"), values).fetchall() for name in names}
 
 

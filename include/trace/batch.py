@@ -3,8 +3,8 @@
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
+from include.ledger.postgres import snapshot
 from include.sql import query
 
 Row = dict[str, Any]
@@ -20,8 +20,7 @@ def trace_batch(connection: psycopg.Connection, batch_id: str) -> Row | None:
         psycopg.OperationalError: Postgres was away.
     """
     named = {"batch_id": batch_id}
-    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute("set transaction isolation level repeatable read, read only")
+    with snapshot(connection) as cursor:
         batch = cursor.execute(query("trace_batch"), named).fetchone()
         if batch is None:
             return None

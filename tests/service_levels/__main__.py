@@ -5,11 +5,9 @@ carried out; 2 an option is wrong.
 """
 
 import argparse
-import logging
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from include.errors import CaliError
@@ -17,6 +15,7 @@ from local import stack
 from tests.service_levels.drill import ENVIRONMENT, Drill, Step
 from tests.service_levels.verdict import Verdict, judge
 from tests.stack.running_stack import RunningStack, stack_environment
+from tests.telling import teller
 from tests.text_table import text_table
 
 THINGS = ("ghost", "paused", "hung", "failed", "scheduler")
@@ -25,16 +24,8 @@ THINGS = ("ghost", "paused", "hung", "failed", "scheduler")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _options(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # While a server starts, those who ask it are refused; only the last answer counts.
-    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
+    say = teller()
     folder = Path(tempfile.mkdtemp(prefix="cali-sla-"))
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
-        sys.stdout.flush()
-
     say(f"the stack is in {folder}")
     environment = stack_environment(folder) | ENVIRONMENT
     try:

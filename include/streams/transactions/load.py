@@ -10,11 +10,10 @@ from include.streams.loading import Loaded
 from include.streams.transactions.judge import Known, Verdict, judge_anew, judge_card
 from include.streams.transactions.settings import FraudSettings
 from include.streams.transactions.table import Reach, TransactionTable
-from include.streams.transactions.transaction import Transaction, transactions
+from include.streams.transactions.transaction import EPOCH, Transaction, transactions
 
 EVERYTHING = 1_000_000
 """Rows behind a late transaction: all that there may be."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALERT_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("fraud_rules", pa.list_(pa.string())),
     pa.field("reason", pa.string()),

@@ -2,16 +2,14 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from include.streams.transactions.judge import DAY, Known, Verdict
 from include.streams.transactions.table import Reach
-from include.streams.transactions.transaction import Transaction, transactions
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from include.streams.transactions.transaction import EPOCH, Transaction, transactions
 
 
 class InMemoryTransactionTable:

@@ -1,12 +1,15 @@
 """A transaction as the fraud rules see it, and what a rule says of one."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 SECOND = 1_000_000
 """Of the unit of ``at``."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when on ``at`` counts."""
 
 
 class Transaction(NamedTuple):
